@@ -1,0 +1,57 @@
+// Builds everything that `build/` holds, in order: the WebAssembly kernel, the TypeScript sources, and, where a
+// C++ compiler and Node's headers are at hand, the optional native addon. A missing compiler costs a
+// feature, never the build.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const require = createRequire(import.meta.url)
+
+/** Runs a package's command line with this Node. */
+function run(packageName, binary, args) {
+  const manifest = require.resolve(`${packageName}/package.json`)
+  const script = join(dirname(manifest), require(manifest).bin[binary])
+  return spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: 'inherit' }).status
+}
+
+/** The newest modification time below a folder, in milliseconds; 0 where nothing is there. */
+function newest(folder) {
+  let latest = 0
+  for (const name of readdirSync(folder, { recursive: true })) {
+    latest = Math.max(latest, statSync(join(folder, name)).mtimeMs)
+  }
+  return latest
+}
+
+function buildKernel() {
+  const kernelFolder = join(root, 'src/shared/kernel')
+  const output = join(root, 'build/src/shared/kernel/kernel.wasm')
+  const sourceTime = Math.max(
+    newest(join(kernelFolder, 'assembly')),
+    statSync(join(kernelFolder, 'layout.ts')).mtimeMs,
+    statSync(fileURLToPath(import.meta.url)).mtimeMs,
+  )
+  if (existsSync(output) && statSync(output).mtimeMs > sourceTime) return 0
+  mkdirSync(dirname(output), { recursive: true })
+  // One module for all threads, over one imported shared memory. No asserts, no abort and no runtime, so that the
+  // module keeps no data segment and no mutable global: a second instance must not disturb the first.
+  return run('assemblyscript', 'asc', [
+    'src/shared/kernel/assembly/index.ts',
+    ...['--outFile', 'build/src/shared/kernel/kernel.wasm'],
+    ...['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
+    ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
+    ...['--enable', 'simd', '--enable', 'threads', '--enable', 'bulk-memory'],
+  ])
+}
+
+function buildTypeScript() {
+  return run('typescript', 'tsc', ['-p', 'tsconfig.json'])
+}
+
+for (const step of [buildKernel, buildTypeScript]) {
+  const status = step()
+  if (status !== 0) process.exit(status ?? 1)
+}

@@ -1,0 +1,74 @@
+/**
+ * The only door to the disk: what the engine asks of a file system. Every method is synchronous and runs on the thread
+ * that calls it: in workers for maintenance, on the reader's own thread for a block that no cache holds.
+ *
+ * I1: a failed call throws VARVE_IO (VARVE_STORAGE_FULL where the disk is full) naming the file; `isMissing` tells a
+ *     missing file from other failures.
+ * I2: nothing is durable before `FileHandle.sync`, and no directory entry before `syncDirectory` of its folder.
+ */
+
+/** How hard a sync is: `normal` is fsync; `full` is the platform's strongest barrier (they differ on macOS only). */
+export type SyncMode = 'normal' | 'full'
+
+/** A file open for reading at any offset. */
+export interface ReadableFile {
+  readonly path: string
+  /** The file's length in bytes, now. */
+  size(): number
+  /** Reads at `offset` into all of `target`, as far as the file goes; returns the bytes read. Never short but at the end. */
+  read(target: Uint8Array, offset: number): number
+  close(): void
+}
+
+/** A file being written front to back. */
+export interface WritableFile {
+  readonly path: string
+  /** Appends all of `bytes`, or throws. */
+  write(bytes: Uint8Array): void
+  /** Overwrites at `offset`, inside what has been written already (the manifest's head mirror). */
+  writeAt(bytes: Uint8Array, offset: number): void
+  /** Makes content and length durable. */
+  sync(mode: SyncMode): void
+  close(): void
+}
+
+/** A held directory lock; gone when released or when the process ends, however it ends. */
+export interface DirectoryLock {
+  release(): void
+}
+
+/** One entry of a folder. */
+export interface DirectoryEntry {
+  readonly name: string
+  readonly isDirectory: boolean
+}
+
+/** A file system. Paths are absolute; `/` separates. */
+export interface FileSystem {
+  /** Which kind it is; jobs for worker threads name it, and only `std` and `io_uring` can run there. */
+  readonly kind: 'std' | 'memory' | 'io_uring' | 'custom'
+  openRead(path: string): ReadableFile
+  /** Creates a file that must not exist yet. */
+  create(path: string): WritableFile
+  /** Opens for appending, creating it where `path` does not exist. */
+  openAppend(path: string): WritableFile
+  exists(path: string): boolean
+  /** Creates the folder and its missing parents. */
+  makeDirectory(path: string): void
+  /** The entries of a folder in byte order of their names; throws where it is missing. */
+  list(path: string): DirectoryEntry[]
+  rename(source: string, target: string): void
+  /** Removes a file; a missing one is no error. */
+  remove(path: string): void
+  /** Cuts a file to `length` bytes. */
+  truncate(path: string, length: number): void
+  syncDirectory(path: string): void
+  /** Takes the exclusive advisory lock on the file `path`, creating it: VARVE_LOCKED where another holds it. */
+  lock(path: string): DirectoryLock
+}
+
+/** True when `error` says that the file or folder does not exist. */
+export function isMissing(error: unknown): boolean {
+  const details = (error as { details?: { errno?: unknown } } | null)?.details
+  return details?.errno === 'ENOENT'
+}
