@@ -22,3 +22,17 @@ export const XXH3_SECRET_ADDRESS = CONSTANTS_ADDRESS
 export const XXH3_SECRET_BYTES = 192
 /** First address that regions may take. */
 export const REGIONS_ADDRESS = 65536
+
+// XXH3-128 streaming state (assembly/xxh3-stream.ts). The tail lies right before the buffer, so that the last
+// 64 bytes of the input are always one piece of memory.
+/** Eight u64 accumulators. */
+export const XXH3_STATE_ACCUMULATORS = 0
+/** The last 64 bytes that went into the accumulators. */
+export const XXH3_STATE_TAIL = 64
+/** Bytes not yet folded in: one block of 1024 at most, and never none once a byte has come. */
+export const XXH3_STATE_BUFFER = 128
+/** Total length, u64. */
+export const XXH3_STATE_TOTAL = 1152
+/** Bytes in the buffer, u32. */
+export const XXH3_STATE_BUFFERED = 1160
+export const XXH3_STATE_BYTES = 1168

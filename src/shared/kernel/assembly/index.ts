@@ -1,1 +1,9 @@
 // The kernel module: every export of every kernel file. Stateless: no globals, no data segment, no allocation.
+export {
+  constants_init,
+  xxh3_128_digest,
+  xxh3_128_into,
+  xxh3_128_reset,
+  xxh3_128_update,
+  xxh3_64_into,
+} from './xxh3'
