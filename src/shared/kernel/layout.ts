@@ -36,3 +36,11 @@ export const XXH3_STATE_TOTAL = 1152
 /** Bytes in the buffer, u32. */
 export const XXH3_STATE_BUFFERED = 1160
 export const XXH3_STATE_BYTES = 1168
+
+// LZ4 (assembly/lz4.ts).
+/** The encoder's hash table: 4,096 positions of u32. Half a first-level cache; doubling it slows small blocks. */
+export const LZ4_TABLE_BYTES = 16384
+/** `lz4_compress`: the block does not fit the capacity. */
+export const LZ4_DOES_NOT_FIT = -1
+/** `lz4_decompress`: the input is no block of the expected length. */
+export const LZ4_MALFORMED = -1

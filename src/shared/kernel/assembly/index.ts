@@ -1,4 +1,5 @@
 // The kernel module: every export of every kernel file. Stateless: no globals, no data segment, no allocation.
+export { lz4_compress, lz4_compress_bound, lz4_decompress } from './lz4'
 export {
   constants_init,
   xxh3_128_digest,
