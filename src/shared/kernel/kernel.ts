@@ -6,11 +6,12 @@
  */
 import { readFileSync } from 'node:fs'
 import type { CodecKernel } from './codec-kernel.js'
+import type { FilterKernel } from './filter-kernel.js'
 import type { HashKernel } from './hash-kernel.js'
 import type { MemtableKernel } from './memtable-kernel.js'
 
 /** Every function that the module exports. */
-export interface Kernel extends CodecKernel, HashKernel, MemtableKernel {}
+export interface Kernel extends CodecKernel, FilterKernel, HashKernel, MemtableKernel {}
 
 let compiled: WebAssembly.Module | undefined
 

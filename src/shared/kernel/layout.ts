@@ -44,3 +44,18 @@ export const LZ4_TABLE_BYTES = 16384
 export const LZ4_DOES_NOT_FIT = -1
 /** `lz4_decompress`: the input is no block of the expected length. */
 export const LZ4_MALFORMED = -1
+
+// The V5 filter, "BuRR" (assembly/burr.ts).
+/** The bytes 4C 53 4D 04. */
+export const BURR_MAGIC = 0x044d534c
+export const BURR_KIND_MEMBERSHIP = 2
+export const BURR_HEADER_BYTES = 18
+export const BURR_LAYER_HEADER_BYTES = 12
+/** `burr_build`: target or scratch too small. */
+export const BURR_NO_SPACE = -1
+/** `burr_build`: no root seed gave a solvable system. */
+export const BURR_FAILED = -2
+/** `burr_validate`: damaged or truncated. */
+export const BURR_INVALID_HEADER = -1
+/** `burr_validate`: a ribbon of another kind. */
+export const BURR_INVALID_KIND = -2
