@@ -407,3 +407,39 @@ export const READ_WANTS_BLOCK = 2
 export const WANTED_DATA = 0
 export const WANTED_INDEX = 1
 export const WANTED_FILTER = 2
+// XXH3-128 streaming state (assembly/xxh3-stream.ts). The tail lies right before the buffer, so that the last
+// 64 bytes of the input are always one piece of memory.
+/** Eight u64 accumulators. */
+export const XXH3_STATE_ACCUMULATORS = 0
+/** The last 64 bytes that went into the accumulators. */
+export const XXH3_STATE_TAIL = 64
+/** Bytes not yet folded in: one block of 1024 at most, and never none once a byte has come. */
+export const XXH3_STATE_BUFFER = 128
+/** Total length, u64. */
+export const XXH3_STATE_TOTAL = 1152
+/** Bytes in the buffer, u32. */
+export const XXH3_STATE_BUFFERED = 1160
+export const XXH3_STATE_BYTES = 1168
+
+// LZ4 (assembly/lz4.ts).
+/** The encoder's hash table: 4,096 positions of u32. Half a first-level cache; doubling it slows small blocks. */
+export const LZ4_TABLE_BYTES = 16384
+/** `lz4_compress`: the block does not fit the capacity. */
+export const LZ4_DOES_NOT_FIT = -1
+/** `lz4_decompress`: the input is no block of the expected length. */
+export const LZ4_MALFORMED = -1
+
+// The V5 filter, "BuRR" (assembly/burr.ts).
+/** The bytes 4C 53 4D 04. */
+export const BURR_MAGIC = 0x044d534c
+export const BURR_KIND_MEMBERSHIP = 2
+export const BURR_HEADER_BYTES = 18
+export const BURR_LAYER_HEADER_BYTES = 12
+/** `burr_build`: target or scratch too small. */
+export const BURR_NO_SPACE = -1
+/** `burr_build`: no root seed gave a solvable system. */
+export const BURR_FAILED = -2
+/** `burr_validate`: damaged or truncated. */
+export const BURR_INVALID_HEADER = -1
+/** `burr_validate`: a ribbon of another kind. */
+export const BURR_INVALID_KIND = -2
