@@ -1,10 +1,10 @@
 // Builds everything that `build/` holds, in order: the WebAssembly kernel, the TypeScript sources, and, where a
-// C++ compiler and Node's headers are at hand, the optional native addon. A missing compiler costs a
+// C compiler and Node's headers are at hand, the optional native addon. A missing compiler costs a
 // feature, never the build.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -51,7 +51,45 @@ function buildTypeScript() {
   return run('typescript', 'tsc', ['-p', 'tsconfig.json'])
 }
 
-for (const step of [buildKernel, buildTypeScript]) {
+/** The folder of Node's own C headers; undefined where none is installed. */
+function nodeHeaders() {
+  const prefix = dirname(dirname(process.execPath))
+  const configured = process.env.npm_config_nodedir
+  return [
+    ...(configured === undefined ? [] : [join(configured, 'include/node')]),
+    join(prefix, 'include/node'),
+    resolve(process.config.variables.node_prefix ?? '/usr', 'include/node'),
+    '/usr/include/node',
+    '/usr/local/include/node',
+  ].find((folder) => existsSync(join(folder, 'node_api.h')))
+}
+
+/** Each `native/*.c` becomes one Node-API addon; what does not compile here is left out. */
+function buildAddons() {
+  const headers = nodeHeaders()
+  if (process.platform === 'win32' || headers === undefined) return 0
+  const target = join(root, 'native/build', `${process.platform}-${process.arch}`)
+  for (const name of readdirSync(join(root, 'native')).filter((file) => file.endsWith('.c'))) {
+    const source = join(root, 'native', name)
+    const output = join(target, name.replace(/\.c$/, '.node'))
+    if (existsSync(output) && statSync(output).mtimeMs > statSync(source).mtimeMs) continue
+    mkdirSync(target, { recursive: true })
+    const undefinedSymbols = process.platform === 'darwin' ? ['-undefined', 'dynamic_lookup'] : []
+    const { status } = spawnSync(
+      process.env.CC ?? 'cc',
+      [
+        ...['-std=c11', '-O2', '-Wall', '-Wextra', '-D_DEFAULT_SOURCE', '-fPIC', '-shared'],
+        ...['-DNAPI_VERSION=8'],
+        ...['-I', headers, ...undefinedSymbols, '-o', output, source],
+      ],
+      { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+    )
+    if (status !== 0) console.warn(`native/${name} was not built; the engine does without it`)
+  }
+  return 0
+}
+
+for (const step of [buildKernel, buildTypeScript, buildAddons]) {
   const status = step()
   if (status !== 0) process.exit(status ?? 1)
 }

@@ -4,7 +4,9 @@
  *
  * I1: a failed call throws VARVE_IO (VARVE_STORAGE_FULL where the disk is full) naming the file; `isMissing` tells a
  *     missing file from other failures.
- * I2: nothing is durable before `FileHandle.sync`, and no directory entry before `syncDirectory` of its folder.
+ * I2: nothing is durable before `WritableFile.sync`, and no directory entry before `syncDirectory` of its folder.
+ * I3: an open handle outlives the removal or replacement of its path.
+ * I4: a question that cannot be answered throws: `exists` is false only where the path is surely missing.
  */
 
 /** How hard a sync is: `normal` is fsync; `full` is the platform's strongest barrier (they differ on macOS only). */
@@ -23,7 +25,7 @@ export interface ReadableFile {
 /** A file being written front to back. */
 export interface WritableFile {
   readonly path: string
-  /** Appends all of `bytes`, or throws. */
+  /** Appends all of `bytes`, or throws (and may then have written a part of them). */
   write(bytes: Uint8Array): void
   /** Overwrites at `offset`, inside what has been written already (the manifest's head mirror). */
   writeAt(bytes: Uint8Array, offset: number): void
@@ -41,6 +43,8 @@ export interface DirectoryLock {
 export interface DirectoryEntry {
   readonly name: string
   readonly isDirectory: boolean
+  /** A regular file: neither a folder nor a link, socket or the like. */
+  readonly isFile: boolean
 }
 
 /** A file system. Paths are absolute; `/` separates. */
@@ -50,18 +54,20 @@ export interface FileSystem {
   openRead(path: string): ReadableFile
   /** Creates a file that must not exist yet. */
   create(path: string): WritableFile
-  /** Opens for appending, creating it where `path` does not exist. */
+  /** Opens for writing behind what is there, creating the file where it does not exist. One writer a file. */
   openAppend(path: string): WritableFile
   exists(path: string): boolean
   /** Creates the folder and its missing parents. */
   makeDirectory(path: string): void
-  /** The entries of a folder in byte order of their names; throws where it is missing. */
+  /** The entries of a folder in byte order of their names; throws where it is missing or a name is not UTF-8. */
   list(path: string): DirectoryEntry[]
+  /** Renames a file, replacing the target where it exists, as one step. */
   rename(source: string, target: string): void
   /** Removes a file; a missing one is no error. */
   remove(path: string): void
-  /** Cuts a file to `length` bytes. */
+  /** Cuts a file to `length` bytes; durable only after a `sync` of the file. */
   truncate(path: string, length: number): void
+  /** Makes the entries of a folder durable: what was created, renamed and removed in it. */
   syncDirectory(path: string): void
   /** Takes the exclusive advisory lock on the file `path`, creating it: VARVE_LOCKED where another holds it. */
   lock(path: string): DirectoryLock
@@ -71,4 +77,10 @@ export interface FileSystem {
 export function isMissing(error: unknown): boolean {
   const details = (error as { details?: { errno?: unknown } } | null)?.details
   return details?.errno === 'ENOENT'
+}
+
+/** The folder that holds `path`. */
+export function parentPath(path: string): string {
+  const slash = path.lastIndexOf('/')
+  return slash <= 0 ? '/' : path.slice(0, slash)
 }

@@ -1,0 +1,211 @@
+/**
+ * A file system in memory: for in-memory trees and for tests. It keeps apart what is there and what is durable, and can
+ * clone itself as after a power cut. On the thread that made it; jobs for worker threads cannot name it.
+ *
+ * I1: a crash clone holds every synced byte of every file whose name was synced, and nothing else for sure.
+ * I2: errors are those of the operating system's file system: same code, same `errno`.
+ */
+import { ioError, VarveError } from '../base/errors.js'
+import {
+  type DirectoryEntry,
+  type DirectoryLock,
+  type FileSystem,
+  parentPath,
+  type ReadableFile,
+  type WritableFile,
+} from './file-system.js'
+import { type CrashOptions, MemoryFile, MemoryFolder } from './memory-file.js'
+
+/** An open file of either direction. */
+class MemoryHandle implements ReadableFile, WritableFile {
+  readonly path: string
+  readonly #file: MemoryFile
+  #end: number
+  #isOpen = true
+
+  constructor(path: string, file: MemoryFile) {
+    this.path = path
+    this.#file = file
+    this.#end = file.length
+  }
+
+  size(): number {
+    return this.#open().length
+  }
+
+  read(target: Uint8Array, offset: number): number {
+    return this.#open().read(target, offset)
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#open().write(bytes, this.#end)
+    this.#end += bytes.length
+  }
+
+  writeAt(bytes: Uint8Array, offset: number): void {
+    this.#open().write(bytes, offset)
+  }
+
+  sync(): void {
+    this.#open().sync()
+  }
+
+  close(): void {
+    this.#isOpen = false
+  }
+
+  #open(): MemoryFile {
+    if (!this.#isOpen) throw new VarveError('VARVE_CLOSED', `${this.path} is closed`)
+    return this.#file
+  }
+}
+
+/** The `memory` file system. */
+export class MemoryFileSystem implements FileSystem {
+  readonly kind = 'memory'
+  readonly #root: MemoryFolder
+
+  constructor(root = new MemoryFolder()) {
+    this.#root = root
+  }
+
+  /** The file system as it might be found after a power cut at this moment. The original goes on undisturbed. */
+  crashClone(options: CrashOptions): MemoryFileSystem {
+    return new MemoryFileSystem(this.#root.crash(options))
+  }
+
+  openRead(path: string): ReadableFile {
+    return new MemoryHandle(path, this.#file('open', path))
+  }
+
+  create(path: string): WritableFile {
+    const { folder, name } = this.#place('create', path)
+    if (folder.entries.has(name)) throw failure('create', path, 'EEXIST')
+    const file = new MemoryFile()
+    folder.entries.set(name, file)
+    return new MemoryHandle(path, file)
+  }
+
+  openAppend(path: string): WritableFile {
+    const { folder, name } = this.#place('open', path)
+    return folder.entries.has(name)
+      ? new MemoryHandle(path, this.#file('open', path))
+      : this.create(path)
+  }
+
+  exists(path: string): boolean {
+    return this.#find(path) !== undefined
+  }
+
+  makeDirectory(path: string): void {
+    let folder = this.#root
+    for (const name of segments(path)) {
+      let next = folder.entries.get(name)
+      if (next instanceof MemoryFile) throw failure('make folder', path, 'EEXIST')
+      if (next === undefined) {
+        next = new MemoryFolder()
+        folder.entries.set(name, next)
+      }
+      folder = next
+    }
+  }
+
+  list(path: string): DirectoryEntry[] {
+    return [...this.#folder('list', path).entries]
+      .map(([name, node]) => ({ bytes: Buffer.from(name), name, node }))
+      .sort((left, right) => left.bytes.compare(right.bytes))
+      .map(({ name, node }) => ({
+        name,
+        isDirectory: node instanceof MemoryFolder,
+        isFile: node instanceof MemoryFile,
+      }))
+  }
+
+  rename(source: string, target: string): void {
+    const from = this.#place('rename', source)
+    const to = this.#place('rename', target)
+    const node = from.folder.entries.get(from.name)
+    if (node === undefined) throw failure('rename', source, 'ENOENT')
+    if (to.folder.entries.get(to.name) instanceof MemoryFolder) {
+      throw failure('rename', source, 'EISDIR')
+    }
+    from.folder.entries.delete(from.name)
+    to.folder.entries.set(to.name, node)
+  }
+
+  remove(path: string): void {
+    const node = this.#find(path)
+    if (node === undefined) return
+    if (node instanceof MemoryFolder) throw failure('remove', path, 'EISDIR')
+    const { folder, name } = this.#place('remove', path)
+    folder.entries.delete(name)
+  }
+
+  truncate(path: string, length: number): void {
+    this.#file('truncate', path).truncate(length)
+  }
+
+  syncDirectory(path: string): void {
+    this.#folder('sync folder', path).sync()
+  }
+
+  lock(path: string): DirectoryLock {
+    this.openAppend(path).close()
+    const file = this.#file('lock', path)
+    if (file.isLocked) {
+      throw new VarveError('VARVE_LOCKED', `${path} is locked: the folder is open elsewhere`, {
+        details: { file: path },
+      })
+    }
+    file.isLocked = true
+    let isHeld = true
+    return {
+      release: () => {
+        if (isHeld) file.isLocked = false
+        isHeld = false
+      },
+    }
+  }
+
+  #find(path: string): MemoryFile | MemoryFolder | undefined {
+    let node: MemoryFile | MemoryFolder | undefined = this.#root
+    for (const name of segments(path)) {
+      if (!(node instanceof MemoryFolder)) return undefined
+      node = node.entries.get(name)
+    }
+    return node
+  }
+
+  #file(operation: string, path: string): MemoryFile {
+    const node = this.#find(path)
+    if (node === undefined) throw failure(operation, path, 'ENOENT')
+    if (node instanceof MemoryFolder) throw failure(operation, path, 'EISDIR')
+    return node
+  }
+
+  #folder(operation: string, path: string): MemoryFolder {
+    const node = this.#find(path)
+    if (node === undefined) throw failure(operation, path, 'ENOENT')
+    if (node instanceof MemoryFile) throw failure(operation, path, 'ENOTDIR')
+    return node
+  }
+
+  /** The folder that holds, or will hold, `path`, and the name in it. */
+  #place(operation: string, path: string): { folder: MemoryFolder; name: string } {
+    const name = segments(path).at(-1)
+    const folder = this.#find(parentPath(path))
+    if (name === undefined) throw failure(operation, path, 'EISDIR')
+    if (folder === undefined) throw failure(operation, path, 'ENOENT')
+    if (folder instanceof MemoryFile) throw failure(operation, path, 'ENOTDIR')
+    return { folder, name }
+  }
+}
+
+function segments(path: string): string[] {
+  return path.split('/').filter((segment) => segment !== '' && segment !== '.')
+}
+
+/** The failure that the operating system would report. */
+function failure(operation: string, path: string, code: string): VarveError {
+  return ioError(operation, path, Object.assign(new Error(code), { code }))
+}

@@ -1,0 +1,237 @@
+/**
+ * The operating system's files, through `node:fs`, synchronously: in workers for maintenance, on the reader's own
+ * thread for a block that no cache holds. The only importer of `node:fs` among the file systems.
+ *
+ * I1: every failure leaves as {@link ioError}; a short write is continued, a write of nothing is a failure.
+ * I2: a handle is closed once; a second `close` does nothing.
+ */
+import * as fs from 'node:fs'
+import { ioError, VarveError } from '../base/errors.js'
+import { type DescriptorLock, descriptorLock } from './directory-lock.js'
+import type {
+  DirectoryEntry,
+  DirectoryLock,
+  FileSystem,
+  ReadableFile,
+  SyncMode,
+  WritableFile,
+} from './file-system.js'
+
+/** Runs one operation on `path`, giving its failure our form. */
+function attempt<T>(operation: string, path: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    throw ioError(operation, path, error)
+  }
+}
+
+/** An open descriptor and its path. */
+class StdFile {
+  readonly path: string
+  readonly #descriptor: number
+  #isOpen = true
+
+  constructor(path: string, descriptor: number) {
+    this.path = path
+    this.#descriptor = descriptor
+  }
+
+  protected get descriptor(): number {
+    if (!this.#isOpen) throw new VarveError('VARVE_CLOSED', `${this.path} is closed`)
+    return this.#descriptor
+  }
+
+  size(): number {
+    return attempt('size', this.path, () => fs.fstatSync(this.descriptor).size)
+  }
+
+  close(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    attempt('close', this.path, () => fs.closeSync(this.#descriptor))
+  }
+}
+
+class StdReadableFile extends StdFile implements ReadableFile {
+  read(target: Uint8Array, offset: number): number {
+    return attempt('read', this.path, () => {
+      let done = 0
+      while (done < target.length) {
+        const count = fs.readSync(
+          this.descriptor,
+          target,
+          done,
+          target.length - done,
+          offset + done,
+        )
+        if (count === 0) break
+        done += count
+      }
+      return done
+    })
+  }
+}
+
+class StdWritableFile extends StdFile implements WritableFile {
+  #end: number
+
+  constructor(path: string, descriptor: number, end: number) {
+    super(path, descriptor)
+    this.#end = end
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#writeAll(bytes, this.#end)
+    this.#end += bytes.length
+  }
+
+  writeAt(bytes: Uint8Array, offset: number): void {
+    this.#writeAll(bytes, offset)
+  }
+
+  sync(_mode: SyncMode): void {
+    // On macOS libuv's fsync already asks for F_FULLFSYNC, elsewhere the modes do not differ.
+    attempt('sync', this.path, () => fs.fsyncSync(this.descriptor))
+  }
+
+  #writeAll(bytes: Uint8Array, offset: number): void {
+    attempt('write', this.path, () => {
+      let done = 0
+      while (done < bytes.length) {
+        const count = fs.writeSync(this.descriptor, bytes, done, bytes.length - done, offset + done)
+        if (count === 0) throw new Error('the system wrote nothing')
+        done += count
+      }
+    })
+  }
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** The `std` file system. */
+export class StdFileSystem implements FileSystem {
+  readonly kind = 'std'
+  readonly #lock: DescriptorLock | undefined
+
+  /** `lock` names the way to flock a descriptor; without it, the best one that this machine has. */
+  constructor(options: { readonly lock?: DescriptorLock } = {}) {
+    this.#lock = options.lock
+  }
+
+  openRead(path: string): ReadableFile {
+    return new StdReadableFile(
+      path,
+      attempt('open', path, () => fs.openSync(path, 'r')),
+    )
+  }
+
+  create(path: string): WritableFile {
+    return new StdWritableFile(
+      path,
+      attempt('create', path, () => fs.openSync(path, 'wx')),
+      0,
+    )
+  }
+
+  openAppend(path: string): WritableFile {
+    return attempt('open', path, () => {
+      // Not O_APPEND: with it Linux ignores the position of `writeAt`.
+      const descriptor = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o666)
+      try {
+        return new StdWritableFile(path, descriptor, fs.fstatSync(descriptor).size)
+      } catch (error) {
+        fs.closeSync(descriptor)
+        throw error
+      }
+    })
+  }
+
+  exists(path: string): boolean {
+    return attempt('stat', path, () => {
+      try {
+        return fs.statSync(path, { throwIfNoEntry: false }) !== undefined
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOTDIR') return false
+        throw error
+      }
+    })
+  }
+
+  makeDirectory(path: string): void {
+    attempt('make folder', path, () => fs.mkdirSync(path, { recursive: true }))
+  }
+
+  list(path: string): DirectoryEntry[] {
+    return attempt('list', path, () =>
+      fs
+        .readdirSync(path, { withFileTypes: true, encoding: 'buffer' })
+        .map((entry) => ({ bytes: entry.name as unknown as Buffer, entry }))
+        .sort((left, right) => left.bytes.compare(right.bytes))
+        .map(({ bytes, entry }) => ({
+          name: fileName(bytes),
+          isDirectory: entry.isDirectory(),
+          isFile: entry.isFile(),
+        })),
+    )
+  }
+
+  rename(source: string, target: string): void {
+    attempt('rename', source, () => fs.renameSync(source, target))
+  }
+
+  remove(path: string): void {
+    attempt('remove', path, () => {
+      try {
+        fs.unlinkSync(path)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      }
+    })
+  }
+
+  truncate(path: string, length: number): void {
+    attempt('truncate', path, () => fs.truncateSync(path, length))
+  }
+
+  syncDirectory(path: string): void {
+    // Windows cannot open folders for syncing; its file systems journal their entries.
+    if (process.platform === 'win32') return
+    attempt('sync folder', path, () => {
+      const descriptor = fs.openSync(path, 'r')
+      try {
+        fs.fsyncSync(descriptor)
+      } finally {
+        fs.closeSync(descriptor)
+      }
+    })
+  }
+
+  lock(path: string): DirectoryLock {
+    const method = this.#lock ?? descriptorLock()
+    const descriptor = attempt('open', path, () =>
+      fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o666),
+    )
+    let isHeld = false
+    try {
+      isHeld = attempt('lock', path, () => method.tryLock(descriptor))
+    } finally {
+      if (!isHeld) fs.closeSync(descriptor)
+    }
+    if (!isHeld) {
+      throw new VarveError('VARVE_LOCKED', `${path} is locked: the folder is open elsewhere`, {
+        details: { file: path },
+      })
+    }
+    const file = new StdFile(path, descriptor)
+    return { release: () => file.close() }
+  }
+}
+
+function fileName(bytes: Buffer): string {
+  try {
+    return UTF8.decode(bytes)
+  } catch {
+    throw new Error(`the file name ${JSON.stringify(bytes.toString('latin1'))} is not UTF-8`)
+  }
+}
