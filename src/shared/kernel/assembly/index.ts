@@ -27,3 +27,20 @@ export {
   memtable_cursor_seek,
   memtable_cursor_seek_before,
 } from './memtable-cursor'
+export { block_writer_finish, block_writer_reset, index_writer_add } from './block-writer'
+export {
+  block_decode,
+  block_frame,
+  block_seal,
+  block_verify,
+  data_block_load,
+  data_body_convert,
+} from './block-frame'
+export { resident_block_convert, resident_index_convert } from './restart-block'
+export { index_search_at, resident_search_at } from './resident-block'
+export { cache_find_at, cache_init, cache_insert } from './block-cache'
+export { table_add_at, table_sums_reset } from './table-entries'
+export { merge_build, source_set_entry } from './merge'
+export { compaction_run } from './compaction-stream'
+export { scan_run } from './scan'
+export { point_read } from './point-read'
