@@ -10,3 +10,5 @@ export {
   xxh3_128_update,
   xxh3_64_into,
 } from './xxh3'
+export { ribbon_contains_at, ribbon_validate } from './ribbon'
+export { ribbon_build, ribbon_scratch_bytes, ribbon_size_max } from './ribbon-build'
