@@ -563,3 +563,18 @@ export const MEMTABLE_CURSOR_SLOTS = 40
 export const MEMTABLE_CURSOR_VERSIONS = 520
 export const MEMTABLE_CURSOR_VERSIONS_MAX = 64
 export const MEMTABLE_CURSOR_BYTES = 776
+
+// The compact filter (assembly/ribbon.ts).
+/** The bytes "VRB1". */
+export const RIBBON_MAGIC = 0x31425256
+export const RIBBON_HEADER_BYTES = 12
+/** One entry of the layer table: block count in the low 26 bits, seed in the high 6. */
+export const RIBBON_LAYER_BYTES = 4
+export const RIBBON_BLOCK_COUNT_BITS = 26
+export const RIBBON_LAYERS_MAX = 8
+/** `ribbon_build`: target or scratch too small. */
+export const RIBBON_NO_SPACE = -1
+/** `ribbon_build`: no seed gave a solvable last layer. */
+export const RIBBON_FAILED = -2
+/** `ribbon_validate`: not a well-formed filter of this length. */
+export const RIBBON_INVALID = -1
