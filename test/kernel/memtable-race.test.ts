@@ -1,5 +1,6 @@
 /**
- * One writer against a reader thread: no order violation, no published entry missing, no torn value.
+ * One writer against a reader thread: no order violation, no published entry missing, no torn
+ * value.
  */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'

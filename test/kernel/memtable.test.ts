@@ -1,6 +1,6 @@
 /**
- * The memtable kernel against its twin: random programs over hard keys, limits, and a concurrent reader.
- * Prints its seed; SEED=… replays a run.
+ * The memtable kernel against its twin: random programs over hard keys, limits, and a concurrent
+ * reader. Prints its seed; SEED=… replays a run.
  */
 import t, { type Test as TestContext } from 'tap'
 import {
@@ -184,7 +184,7 @@ for (const [name, make] of makers) {
 t.test('a cursor yields what was there, once and in order, while inserts go on', async (test) => {
   const random = new Random(seed)
   for (const [name, make] of Object.entries(keyMakers)) {
-    const memtable = new KernelMemtable(new TestMemory(8), 2 << 20)
+    const memtable = new KernelMemtable(new TestMemory(32), 16 << 20)
     const twin = new ReferenceMemtable()
     const known: Uint8Array[] = []
     let seqno = 0

@@ -1,5 +1,6 @@
 /**
- * A memtable kernel behind byte arrays and objects: what kernel tests insert into and compare with its twin.
+ * A memtable kernel behind byte arrays and objects: what kernel tests insert into and compare with
+ * its twin.
  */
 import type { Kernel } from '../../src/shared/kernel/kernel.js'
 import {

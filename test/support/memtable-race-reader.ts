@@ -1,6 +1,6 @@
 /**
- * The reader thread of the memtable race: ordered scans both ways and point reads, without pause, while the test's
- * main thread inserts. Posts a RaceReport when the writer is done.
+ * The reader thread of the memtable race: ordered scans both ways and point reads, without pause,
+ * while the test's main thread inserts. Posts a RaceReport when the writer is done.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { instantiateKernel } from '../../src/shared/kernel/kernel.js'
@@ -48,7 +48,8 @@ function check(entry: number): number {
 
 /** One scan of everything; every entry published before it must come, in order. */
 function scan(forward: boolean): void {
-  const published = Atomics.load(words, RACE_PUBLISHED) // pairs with the store in memtable-race.test.ts
+  // Pairs with the store in memtable-race.test.ts.
+  const published = Atomics.load(words, RACE_PUBLISHED)
   let previous = ''
   let seen = 0
   let entry = forward ? kernel.memtable_cursor_first(cursor) : kernel.memtable_cursor_last(cursor)
@@ -70,7 +71,8 @@ function scan(forward: boolean): void {
 
 /** Point reads and seeks of published keys. */
 function read(): void {
-  const published = Atomics.load(words, RACE_PUBLISHED) // pairs with the store in memtable-race.test.ts
+  // Pairs with the store in memtable-race.test.ts.
+  const published = Atomics.load(words, RACE_PUBLISHED)
   for (let i = 0; i < 2000 && published > 0; i++) {
     // Half of them among the newest, where the writer is.
     const number = random.chance(0.5)
@@ -86,10 +88,11 @@ function read(): void {
 }
 
 kernel.memtable_cursor_init(cursor, base)
+// The load pairs with the store in memtable-race.test.ts.
 do {
   read()
   scan(scans % 2 === 0)
-} while (Atomics.load(words, RACE_DONE) === 0 && failures.length === 0) // pairs with memtable-race.test.ts
+} while (Atomics.load(words, RACE_DONE) === 0 && failures.length === 0)
 scan(true)
 scan(false)
 const report: RaceReport = { scans, entries, gets, failures: failures.slice(0, 10) }

@@ -1,6 +1,6 @@
 /**
- * The entries of the memtable race: what the writer inserts and the reader thread expects, computed from the
- * entry's number alone, on both sides.
+ * The entries of the memtable race: what the writer inserts and the reader thread expects, computed
+ * from the entry's number alone, on both sides.
  */
 
 export const RACE_ENTRY_COUNT = 200_000

@@ -1,10 +1,12 @@
 /**
- * A cursor over a memtable's entries, in internal order, both ways; any thread, in its caller's memory.
+ * A cursor over a memtable's entries, in internal order, both ways; any thread, in its caller's
+ * memory.
  *
- * It holds the slots of one leaf, copied and sorted, and that leaf's fences. Behind its last slot it looks up the
- * upper fence from the root, before its first one the lower: no leaf links, nothing to keep alive. Fences stay
- * fences (memtable-tree.ts, I2), so between them nothing that was there is left out and nothing comes twice,
- * whatever the writer adds meanwhile. Versions of a key are read from its chain.
+ * It holds the slots of one leaf, copied and sorted, and that leaf's fences. Behind its last slot
+ * it looks up the upper fence from the root, before its first one the lower: no leaf links, nothing
+ * to keep alive. Fences stay fences (memtable-tree.ts, I2), so between them nothing that was there
+ * is left out and nothing comes twice, whatever the writer adds meanwhile. Versions of a key are
+ * read from its chain.
  *
  *                  index -1        0       ...      count - 1       count
  *                  before the      slots of the leaf                behind the
@@ -91,8 +93,8 @@ function cursor_lower_bound(cursor: usize, leaf: usize, key: usize, length: i32)
 }
 
 /**
- * Touches the entries that a scan is about to read. The loads do not wait for each other, as the scan's own would:
- * 1.4 to 1.7 times the speed for a flush.
+ * Touches the entries that a scan is about to read. The loads do not wait for each other, as the
+ * scan's own would: 1.4 to 1.7 times the speed for a flush.
  */
 function cursor_touch(cursor: usize): void {
   let touched: u64 = 0
@@ -214,8 +216,8 @@ function cursor_prev_leaf(cursor: usize): usize {
 }
 
 /**
- * Chains lead one way, from new to old: walk down from the newest once, keep the last steps in a ring, and serve them
- * from its end.
+ * Chains lead one way, from new to old: walk down from the newest once, keep the last steps in a
+ * ring, and serve them from its end.
  */
 function cursor_newer_from(cursor: usize, newest: usize, entry: usize): usize {
   const ring = cursor + MEMTABLE_CURSOR_VERSIONS

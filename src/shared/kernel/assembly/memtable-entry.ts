@@ -1,6 +1,7 @@
 /**
- * A memtable's entries: the header, keys and their order, and the chain of a key's versions. Entries are written
- * by the one writer thread before anything points at them; afterwards only ENTRY_LINK ever changes.
+ * A memtable's entries: the header, keys and their order, and the chain of a key's versions.
+ * Entries are written by the one writer thread before anything points at them; afterwards only
+ * ENTRY_LINK ever changes.
  *
  *   OFFSET  SIZE  FIELD
  *        0     8  seqno
@@ -11,17 +12,17 @@
  *       19     1  anchor         1 in the entry that was its key's first
  *       20        key, value
  *
- * Versions. Hash and tree point at a key's *anchor*, its first entry, and never change again, so overwriting a key
- * touches neither. The chain runs newest -> oldest; seqnos mostly ascend, so the anchor is mostly its end, and its
- * own link is free to hold the way in:
+ * Versions. Hash and tree point at a key's *anchor*, its first entry, and never change again, so
+ * overwriting a key touches neither. The chain runs newest -> oldest; seqnos mostly ascend, so the
+ * anchor is mostly its end, and its own link is free to hold the way in:
  *
  *   alone:            anchor.link = 0
  *   ascending:        anchor.link = newest --link--> ... --link--> anchor
  *   out of order:     anchor.link = record | 1, record {u32 newest, u32 older}
  *                     newest --link--> ... --link--> anchor --record.older--> ... --link--> 0
  *
- * I1: each change of a chain is one atomic store; every chain that a reader can meet is complete for the entries
- * published before it came.
+ * I1: each change of a chain is one atomic store; every chain that a reader can meet is complete
+ * for the entries published before it came.
  * I2: along a chain seqnos do not ascend; among equal ones the entry inserted last comes first.
  */
 
@@ -79,9 +80,12 @@ export const RECORD_BYTES: i32 = 8
   store<u8>(entry, 0, ENTRY_ANCHOR)
 }
 
-// ---------------------------------------------------------------------------------------------- keys
+// -------------------------------------------------------------------------------------------- keys
 
-/** Negative, zero or positive as key `a` sorts before, with or behind key `b`: unsigned bytes, shorter first. */
+/**
+ * Negative, zero or positive as key `a` sorts before, with or behind key `b`: unsigned bytes,
+ * shorter first.
+ */
 export function key_compare(a: usize, aLength: i32, b: usize, bLength: i32): i32 {
   const shorter = min(aLength, bLength)
   let i = 0
@@ -109,14 +113,19 @@ export function key_compare(a: usize, aLength: i32, b: usize, bLength: i32): i32
   return true
 }
 
-/** The first eight bytes behind `skip` as a big-endian integer, zeros behind the key's end. Orders as the key does. */
+/**
+ * The first eight bytes behind `skip` as a big-endian integer, zeros behind the key's end. Orders
+ * as the key does.
+ */
 @inline export function key_head(key: usize, length: i32, skip: i32): u64 {
   const rest = length - skip
   if (rest >= 8) return bswap<u64>(load<u64>(key + skip))
   return key_head_short(key + skip, rest)
 }
 
-/** `key_head` of fewer than eight bytes. Never reads behind them: a key may end where memory does. */
+/**
+ * `key_head` of fewer than eight bytes. Never reads behind them: a key may end where memory does.
+ */
 function key_head_short(bytes: usize, length: i32): u64 {
   let head: u64 = 0
   for (let i = 0; i < length; i++) head |= <u64>load<u8>(bytes + i) << (56 - (i << 3))
@@ -147,21 +156,26 @@ export function entry_shared_bytes(a: usize, b: usize): i32 {
   return i
 }
 
-// ------------------------------------------------------------------------------------------ versions
+// ---------------------------------------------------------------------------------------- versions
 
 /** Makes an unpublished entry the anchor of its key. */
 @inline export function entry_make_anchor(entry: usize): void {
   store<u8>(entry, 1, ENTRY_ANCHOR)
 }
 
-/** The newest version of an anchor's key. The load pairs with the stores in `anchor_add_version`. */
+/**
+ * The newest version of an anchor's key. The load pairs with the stores in `anchor_add_version`.
+ */
 @inline export function anchor_newest(anchor: usize): usize {
   const link = <usize>atomic.load<u32>(anchor, ENTRY_LINK)
   if (link == 0) return anchor
   return link & LINK_RECORD ? <usize>atomic.load<u32>(link ^ LINK_RECORD, RECORD_NEWEST) : link
 }
 
-/** The next older version of an entry's key, or 0. The load pairs with the stores in `anchor_add_version`. */
+/**
+ * The next older version of an entry's key, or 0. The load pairs with the stores in
+ * `anchor_add_version`.
+ */
 @inline export function entry_older(entry: usize): usize {
   const link = <usize>atomic.load<u32>(entry, ENTRY_LINK)
   if (load<u8>(entry, ENTRY_ANCHOR) == 0) return link
@@ -196,7 +210,8 @@ export function anchor_add_version(anchor: usize, entry: usize, record: usize): 
     older = entry_older(older)
   }
   store<u32>(entry, <u32>older, ENTRY_LINK)
-  // The stores below publish the entry: they pair with the loads in `anchor_newest` and `entry_older`.
+  // The stores below publish the entry: they pair with the loads in `anchor_newest` and
+  // `entry_older`.
   const link = <usize>load<u32>(anchor, ENTRY_LINK)
   const recorded = (link & LINK_RECORD) != 0
   if (newer == 0) {

@@ -1,6 +1,7 @@
 /**
- * A memtable's hash side index: user key -> anchor entry. It answers point reads, hits and misses alike, without
- * the tree. Open addressed, linear probing; a slot is written once and never changes:
+ * A memtable's hash side index: user key -> anchor entry. It answers point reads, hits and misses
+ * alike, without the tree. Open addressed, linear probing; a slot is written once and never
+ * changes:
  *
  *    31      24 23                      0
  *   +----------+------------------------+
@@ -8,8 +9,9 @@
  *   |  63..56  | base, in granules      |
  *   +----------+------------------------+
  *
- * The first table is sized for entries of ordinary length. When small entries fill it to its limit, an overflow
- * table is cut from the free space, large enough for every key that can still come; there is never a third.
+ * The first table is sized for entries of ordinary length. When small entries fill it to its limit,
+ * an overflow table is cut from the free space, large enough for every key that can still come;
+ * there is never a third.
  *
  * I1: a table always keeps an empty slot, so a probe ends.
  * I2: a key is in one of the tables, at most once.
@@ -38,8 +40,9 @@ const HASH_LAST: u64 = 0x94d049bb133111eb
 }
 
 /**
- * The 64-bit hash of a user key, the same in every memtable. Eight bytes a step, the last step overlapping the one
- * before; never reads outside the key. Not the filters' hash, and on no disk: it may change freely.
+ * The 64-bit hash of a user key, the same in every memtable. Eight bytes a step, the last step
+ * overlapping the one before; never reads outside the key. Not the filters' hash, and on no disk:
+ * it may change freely.
  */
 export function memtable_hash(key: usize, length: i32): u64 {
   let hash = HASH_SEED * <u64>(length + 1)
@@ -98,7 +101,10 @@ function table_add(base: usize, table: usize, slots: u32, hash: u64, entry: usiz
   atomic.store<u32>(table + (<usize>index << 2), tag_of(hash) | offset)
 }
 
-/** The anchor of a key, or 0. The load of the overflow table pairs with the store in `hash_open_overflow`. */
+/**
+ * The anchor of a key, or 0. The load of the overflow table pairs with the store in
+ * `hash_open_overflow`.
+ */
 @inline export function hash_find(base: usize, hash: u64, key: usize, length: i32): usize {
   const slots = load<u32>(base, MEMTABLE_HASH_SLOTS)
   const anchor = table_find(base, base + MEMTABLE_HASH, slots, hash, key, length)
@@ -124,7 +130,10 @@ export function hash_add(base: usize, hash: u64, entry: usize): void {
   }
 }
 
-/** Whether the next new key needs the overflow table and it is not there: the first one is three quarters full. */
+/**
+ * Whether the next new key needs the overflow table and it is not there: the first one is three
+ * quarters full.
+ */
 @inline export function hash_needs_overflow(base: usize): bool {
   const slots = load<u32>(base, MEMTABLE_HASH_SLOTS)
   return load<u32>(base, MEMTABLE_KEY_COUNT) >= slots - (slots >> 2) &&

@@ -1,12 +1,13 @@
 /**
- * The nodes of a memtable's B+tree: their bytes, searching one, building one. One writer, any number of readers;
- * a node that a split or a rebuild replaced stays as it is, so a reader inside it loses nothing that was published
- * before it came.
+ * The nodes of a memtable's B+tree: their bytes, searching one, building one. One writer, any
+ * number of readers; a node that a split or a rebuild replaced stays as it is, so a reader inside
+ * it loses nothing that was published before it came.
  *
- * Heads. A node compares keys by integers: `skip` leading bytes that all its keys share are left out, the next few
- * are kept inline, big-endian. Equal heads are settled by the whole keys. The shared bytes follow from the fences
- * where both exist (`reference` 0); at the tree's edges they are those of the keys at hand, a `reference` entry has
- * them, and a key is first checked against it.
+ * Heads. A node compares keys by integers: `skip` leading bytes that all its keys share are left
+ * out, the next few are kept inline, big-endian. Equal heads are settled by the whole keys. The
+ * shared bytes follow from the fences where both exist (`reference` 0); at the tree's edges they
+ * are those of the keys at hand, a `reference` entry has them, and a key is first checked against
+ * it.
  *
  *   Leaf, 512 bytes                                  Inner node, 1024 bytes
  *   +-------------------------------+ 0              +-------------------------------+ 0
@@ -23,13 +24,15 @@
  *                                                    |           u32 child}          |
  *                                                    +-------------------------------+ 1024
  *
- * A leaf only grows: a slot is written, then one store of `meta` publishes it. An inner node's slots only grow too,
- * and its order is kept twice: the writer prepares the array that belongs to the next count, then publishes it by
- * storing the count. A reader that finds the count unchanged after it took its child has read one consistent
- * state; else it looks again, which can only happen once per insert of the writer.
+ * A leaf only grows: a slot is written, then one store of `meta` publishes it. An inner node's
+ * slots only grow too, and its order is kept twice: the writer prepares the array that belongs to
+ * the next count, then publishes it by storing the count. A reader that finds the count unchanged
+ * after it took its child has read one consistent state; else it looks again, which can only happen
+ * once per insert of the writer.
  *
  * I1: a leaf's slots below `total` never change.
- * I2: the first slot in an inner node's order has no separator: its child takes all keys below the second's.
+ * I2: the first slot in an inner node's order has no separator: its child takes all keys below the
+ * second's.
  * I3: a node's keys lie in [lower, upper).
  * I4: when a child is split, its parent learns (separator, right) before it learns the left half.
  */
@@ -61,9 +64,12 @@ import {
   key_head,
 } from './memtable-entry'
 
-// -------------------------------------------------------------------------------------------- header
+// ------------------------------------------------------------------------------------------ header
 
-/** The word that publishes a node's slots. Pairs with the stores in `leaf_append` and `inner_insert`. */
+/**
+ * The word that publishes a node's slots. Pairs with the stores in `leaf_append` and
+ * `inner_insert`.
+ */
 @inline export function node_meta(node: usize): u32 {
   return atomic.load<u32>(node, NODE_META)
 }
@@ -101,7 +107,10 @@ export function node_write(
   store<u32>(node, <u32>upper, NODE_UPPER)
 }
 
-/** 0 if the key has the bytes that the node skips, else on which side of all such keys it lies: -1 or 1. */
+/**
+ * 0 if the key has the bytes that the node skips, else on which side of all such keys it lies: -1
+ * or 1.
+ */
 @inline export function node_side(node: usize, key: usize, length: i32): i32 {
   const reference = node_reference(node)
   return reference == 0 ? 0 : reference_side(node_skip(node), reference, key, length)
@@ -112,7 +121,7 @@ function reference_side(skip: i32, reference: usize, key: usize, length: i32): i
   return order == 0 ? 0 : order < 0 ? -1 : 1
 }
 
-// ---------------------------------------------------------------------------------------------- leaf
+// -------------------------------------------------------------------------------------------- leaf
 
 @inline export function leaf_total(meta: u32): i32 {
   return <i32>(meta & 0xffff)
@@ -162,8 +171,9 @@ function reference_side(skip: i32, reference: usize, key: usize, length: i32): i
 }
 
 /**
- * Copies a leaf's slots, as of `meta`, in key order to `target`. The tail is sorted where it will not be in the way
- * (at its own indexes of the target); then base and tail are merged to the front, which never overtakes the tail.
+ * Copies a leaf's slots, as of `meta`, in key order to `target`. The tail is sorted where it will
+ * not be in the way (at its own indexes of the target); then base and tail are merged to the front,
+ * which never overtakes the tail.
  */
 export function leaf_sort(leaf: usize, meta: u32, target: usize): void {
   const slots = leaf + LEAF_SLOTS
@@ -194,7 +204,7 @@ export function leaf_sort(leaf: usize, meta: u32, target: usize): void {
     i += <i32>less
     j += <i32>!less
   }
-  if (i < sorted) memory.copy(target + (<usize>output << 3), slots + (<usize>i << 3), <usize>(sorted - i) << 3)
+  for (; i < sorted; i++) slot_put(target, output++, slot_at(slots, i))
 }
 
 /** The first of `count` sorted slots whose key is not below the key. */
@@ -221,7 +231,8 @@ export function slots_lower_bound(
 }
 
 /**
- * Writes a leaf of the sorted slots [from, to) of `slots`, whose heads are made anew for its own skip.
+ * Writes a leaf of the sorted slots [from, to) of `slots`, whose heads are made anew for its own
+ * skip.
  * REQUIRES: at least one slot. `skipMax` bounds the skip where the fences do not give it.
  */
 export function leaf_write(
@@ -240,7 +251,7 @@ export function leaf_write(
   store<u32>(leaf, (<u32>count << 16) | <u32>count, NODE_META)
 }
 
-// --------------------------------------------------------------------------------------------- inner
+// ------------------------------------------------------------------------------------------- inner
 
 /** The order array that belongs to a slot count. */
 @inline export function inner_order(node: usize, count: i32): usize {
@@ -270,7 +281,10 @@ export function leaf_write(
   return atomic.load<u32>(node + (slot << 3), INNER_LINKS + 4)
 }
 
-/** Swaps in a new child; the subtree that it replaces stays whole for its readers. REQUIRES: the writer. */
+/**
+ * Swaps in a new child; the subtree that it replaces stays whole for its readers. REQUIRES: the
+ * writer.
+ */
 @inline export function inner_set_child(node: usize, position: i32, child: usize): void {
   const count = <i32>load<u32>(node, NODE_META)
   const slot = order_at(inner_order(node, count), position)
@@ -279,8 +293,8 @@ export function leaf_write(
 }
 
 /**
- * The position of the child whose range has the key: the last separator that is not above it, or, if `below`, that is
- * below it.
+ * The position of the child whose range has the key: the last separator that is not above it, or,
+ * if `below`, that is below it.
  */
 @inline export function inner_position(
   node: usize, count: i32, key: usize, length: i32, below: bool,
@@ -303,7 +317,10 @@ export function leaf_write(
   return position - 1
 }
 
-/** Settles equal heads, from `position` on, by whole keys: the first position that lies behind the key. */
+/**
+ * Settles equal heads, from `position` on, by whole keys: the first position that lies behind the
+ * key.
+ */
 function tied_position(
   node: usize, count: i32, position: i32, key: usize, length: i32, below: bool,
 ): i32 {
@@ -331,7 +348,10 @@ function tied_position(
   store<u32>(node, 1, NODE_META)
 }
 
-/** Writes the slot (separator, child) and the next count's order, with it behind `position`. Not yet published. */
+/**
+ * Writes the slot (separator, child) and the next count's order, with it behind `position`. Not yet
+ * published.
+ */
 @inline function inner_prepare(
   node: usize, count: i32, position: i32, separator: usize, child: usize,
 ): void {
@@ -360,9 +380,9 @@ export function inner_insert(node: usize, position: i32, separator: usize, child
 }
 
 /**
- * Writes a node of the positions [from, to) of `source`; the first of them gives its child only. Where the fences do
- * not give the skip, its separators do, up to `skipMax`; without separators it is the source's, which the lower
- * fence has.
+ * Writes a node of the positions [from, to) of `source`; the first of them gives its child only.
+ * Where the fences do not give the skip, its separators do, up to `skipMax`; without separators it
+ * is the source's, which the lower fence has.
  */
 export function inner_write_range(
   node: usize, source: usize, from: i32, to: i32, lower: usize, upper: usize, skipMax: i32,

@@ -1,13 +1,16 @@
 /**
- * A memtable's B+tree of anchors: finding the leaf of a key (any thread), adding an anchor (the writer).
+ * A memtable's B+tree of anchors: finding the leaf of a key (any thread), adding an anchor (the
+ * writer).
  *
- * Adding appends to one leaf. A full leaf is first split: one way down loosens and splits the inner nodes that
- * could not take the separator, so that every split finds room above it and nothing recurses. A leaf whose slots
- * came in key order and that the next key would extend keeps its slots, and the key starts a leaf of its own:
- * ascending input fills leaves and copies none.
+ * Adding appends to one leaf. A full leaf is first split: one way down loosens and splits the inner
+ * nodes that could not take the separator, so that every split finds room above it and nothing
+ * recurses. A leaf whose slots came in key order and that the next key would extend keeps its
+ * slots, and the key starts a leaf of its own: ascending input fills leaves and copies none.
  *
- * I1: nodes are taken from the free space only; a node once published is never written but as memtable-node.ts says.
- * I2: ranges only ever get cut, so a fence stays a fence: a scan may go on from the one that it remembers.
+ * I1: nodes are taken from the free space only; a node once published is never written but as
+ * memtable-node.ts says.
+ * I2: ranges only ever get cut, so a fence stays a fence: a scan may go on from the one that it
+ * remembers.
  */
 
 import {
@@ -63,7 +66,8 @@ const SKIP_MAX: i32 = 65535
   return atomic.load<u32>(base, MEMTABLE_ROOT)
 }
 
-// -------------------------------------------------------------------------------------- every thread
+// ------------------------------------------------------------------------------------------- every
+// thread
 
 /** The leaf whose range has the key or, if `below`, the keys right below it. */
 export function tree_find_leaf(base: usize, key: usize, length: i32, below: bool): usize {
@@ -72,8 +76,8 @@ export function tree_find_leaf(base: usize, key: usize, length: i32, below: bool
     const count = node_meta(node)
     const position = inner_position(node, count, key, length, below)
     const child = inner_child(node, count, position)
-    // An unchanged count says that the order was read whole, and that the child is not the left half of a split
-    // whose right half the order did not have yet (memtable-node.ts, I4).
+    // An unchanged count says that the order was read whole, and that the child is not the left
+    // half of a split whose right half the order did not have yet (memtable-node.ts, I4).
     if (node_meta(node) == count) node = child
   }
   return node
@@ -90,13 +94,14 @@ export function tree_last_leaf(base: usize): usize {
   return node
 }
 
-// ----------------------------------------------------------------------------------------- the writer
+// --------------------------------------------------------------------------------------------- the
+// writer
 
 /** The most bytes of nodes that adding one anchor can take: see `tree_add`. */
 @inline export function tree_worst_bytes(base: usize): i32 {
   const height = load<i32>(base, MEMTABLE_HEIGHT)
-  // A leaf loosened, split in two, and a half loosened again; each inner node loosened twice and split; a new root,
-  // loosened twice.
+  // A leaf loosened, split in two, and a half loosened again; each inner node loosened twice and
+  // split; a new root, loosened twice.
   return 4 * LEAF_BYTES + (4 * height + 3) * INNER_BYTES
 }
 
@@ -146,7 +151,10 @@ export function tree_add(base: usize, anchor: usize): void {
   }
 }
 
-/** How many skipped bytes a node can keep once `anchor` comes in. REQUIRES: the node has a reference. */
+/**
+ * How many skipped bytes a node can keep once `anchor` comes in. REQUIRES: the node has a
+ * reference.
+ */
 @inline function loosened_skip(node: usize, anchor: usize): i32 {
   return min(node_skip(node), entry_shared_bytes(node_reference(node), anchor))
 }
@@ -202,17 +210,21 @@ function tree_split_leaf(base: usize, leaf: usize, anchor: usize): bool {
   return false
 }
 
-/** Lets `anchor` start a leaf of its own behind a full one, whose range is cut and whose slots stay. */
+/**
+ * Lets `anchor` start a leaf of its own behind a full one, whose range is cut and whose slots stay.
+ */
 function split_behind(base: usize, leaf: usize, upper: usize, anchor: usize): void {
   const right = node_take(base, LEAF_BYTES)
-  // Without an upper fence, keys to come are taken to share what this one shares with the full leaf's lowest.
+  // Without an upper fence, keys to come are taken to share what this one shares with the full
+  // leaf's lowest.
   const lowest = slot_anchor(slot_at(leaf + LEAF_SLOTS, 0))
   const skip = entry_shared_bytes(upper == 0 ? lowest : upper, anchor)
   node_write(right, 0, skip, upper == 0 ? anchor : 0, anchor, upper)
   leaf_append(right, 0, anchor)
   tree_add_separator(base, leaf, anchor, leaf, right)
-  // Only now: a reader that meets the new fence goes on from there, and must find the right leaf. The reference stays:
-  // a reader that came for a key behind the new fence may still be here. Pairs with the load in `node_upper`.
+  // Only now: a reader that meets the new fence goes on from there, and must find the right leaf.
+  // The reference stays: a reader that came for a key behind the new fence may still be here. Pairs
+  // with the load in `node_upper`.
   atomic.store<u32>(leaf, <u32>anchor, NODE_UPPER)
 }
 
@@ -272,7 +284,10 @@ function tree_grow(base: usize, root: usize, model: usize): usize {
   return grown
 }
 
-/** Where a full inner node is split: in the middle, or, if it grows at its upper end, before its last child. */
+/**
+ * Where a full inner node is split: in the middle, or, if it grows at its upper end, before its
+ * last child.
+ */
 @inline function inner_middle_position(node: usize, count: i32): i32 {
   return inner_ascending(node) ? count - 1 : count >> 1
 }

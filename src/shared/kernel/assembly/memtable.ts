@@ -1,15 +1,17 @@
 /**
- * The memtable kernel: one contiguous region that holds a B+tree of keys, a hash side index and the entries.
+ * The memtable kernel: one contiguous region that holds a B+tree of keys, a hash side index and the
+ * entries.
  *
- *   base                                                                                     base + bytes
- *   +--------+---------+------------+---------------------+--------------+---------------------+
- *   | header | scratch | hash table | entries ->          |     free     |            <- nodes |
- *   +--------+---------+------------+---------------------+--------------+---------------------+
- *                                                   ARENA_TOP       NODE_BOTTOM
+ *   base                                                                     base + bytes
+ *   +--------+---------+------------+----------------+-------------+------------------+
+ *   | header | scratch | hash table | entries ->     |    free     |         <- nodes |
+ *   +--------+---------+------------+----------------+-------------+------------------+
+ *                                                ARENA_TOP    NODE_BOTTOM
  *
- * One writer thread inserts: `memtable_reserve`, key and value copied to the address it gave, `memtable_commit`.
- * Any number of threads read at the same time, without locks. Order: user key ascending, then seqno descending,
- * then the entry inserted last. A read at seqno S sees the entries with a seqno below S.
+ * One writer thread inserts: `memtable_reserve`, key and value copied to the address it gave,
+ * `memtable_commit`. Any number of threads read at the same time, without locks. Order: user key
+ * ascending, then seqno descending, then the entry inserted last. A read at seqno S sees the
+ * entries with a seqno below S.
  *
  * I1: an entry is whole before the first pointer to it is stored.
  * I2: a commit cannot fail: what it may need was found free by the reserve before it.
@@ -88,7 +90,10 @@ export function memtable_init(base: usize, bytes: i32): void {
   count_used(base)
 }
 
-/** The address for the next entry's key and value, or 0 if the memtable is too full for it. Changes nothing. */
+/**
+ * The address for the next entry's key and value, or 0 if the memtable is too full for it. Changes
+ * nothing.
+ */
 export function memtable_reserve(base: usize, keyLength: i32, valueLength: i32): usize {
   const entry = <usize>load<u32>(base, MEMTABLE_ARENA_TOP)
   const free = <u64>(load<u32>(base, MEMTABLE_NODE_BOTTOM) - entry)

@@ -1,6 +1,6 @@
 /**
- * The memtable kernel's plain twin: one sorted array of entries. Slow and obvious; the oracle of the kernel's tests.
- * Any thread, no shared state.
+ * The memtable kernel's plain twin: one sorted array of entries. Slow and obvious; the oracle of
+ * the kernel's tests. Any thread, no shared state.
  *
  * I1: `entries` is sorted by key ascending, seqno descending, insertion descending.
  */
