@@ -7,8 +7,8 @@
  * I3: `nextTableId` and `nextBlobFileId` lie beyond every id seen, orphans included, so that no new file meets an old one.
  */
 import { VarveError } from '../../shared/base/errors.js'
-import { type FileSystem, isMissing } from '../../shared/fs/file-system.js'
 import { type ManifestVersion, tablesOf } from '../../shared/format/version-model.js'
+import { type FileSystem, isMissing } from '../../shared/fs/file-system.js'
 import { blobsFolder, isIgnoredName, parseFileId, tablesFolder } from './directory-layout.js'
 
 /** Levels that live under another base folder. */

@@ -18,22 +18,22 @@
  */
 import { assert, VarveError } from '../../shared/base/errors.js'
 import { COMPARATOR_NAME_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX } from '../../shared/base/limits.js'
-import {
-  type FileSystem,
-  parentPath,
-  type SyncMode,
-  type WritableFile,
-} from '../../shared/fs/file-system.js'
 import { encodeFrame } from '../../shared/format/frame.js'
 import { fitsTableList } from '../../shared/format/table-list.js'
 import { diffVersions, encodeVersionEdit } from '../../shared/format/version-edit.js'
-import { encodeSnapshot, type SnapshotSettings } from '../../shared/format/version-sections.js'
 import {
   emptyVersion,
   type ManifestVersion,
   type TreeType,
   versionDefect,
 } from '../../shared/format/version-model.js'
+import { encodeSnapshot, type SnapshotSettings } from '../../shared/format/version-sections.js'
+import {
+  type FileSystem,
+  parentPath,
+  type SyncMode,
+  type WritableFile,
+} from '../../shared/fs/file-system.js'
 import { editLogPath, snapshotPath, tablesFolder } from './directory-layout.js'
 import type { RecoveredManifest } from './manifest-reader.js'
 import { copyTailAside, setAside } from './quarantine.js'
@@ -247,7 +247,10 @@ export class ManifestWriter {
     return new VarveError(
       'VARVE_IO',
       `an earlier write to the manifest of ${this.#root} failed; reopen the tree to go on`,
-      { details: { file: this.#root, reason: 'manifest-failed', errno: null }, cause: this.#failure },
+      {
+        details: { file: this.#root, reason: 'manifest-failed', errno: null },
+        cause: this.#failure,
+      },
     )
   }
 }
