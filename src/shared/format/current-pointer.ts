@@ -29,16 +29,15 @@ export function encodeCurrent({ snapshotId, digest }: CurrentPointer): Uint8Arra
 /** Decodes the file's first 25 bytes. Cut short it is VARVE_IO, "unexpected end". */
 export function decodeCurrent(bytes: Uint8Array, file: string): CurrentPointer {
   const reader = new ByteReader(bytes, 'pointer to the manifest', { file, offset: 0 }, 'VARVE_IO')
-  // All of it or nothing: a short file says so before its parts are looked at.
-  reader.skip(CURRENT_BYTES, 'the 25 bytes')
-  const fields = new ByteReader(bytes, 'pointer to the manifest', { file, offset: 0 }, 'VARVE_IO')
-  const type = bytes[CURRENT_BYTES - 1] ?? 0
+  const snapshotId = reader.u64('the snapshot id')
+  const digest = reader.digest('the digest')
+  const { origin } = reader
+  const type = reader.u8('the checksum type')
   if (type !== CHECKSUM_TYPE_XXH3) {
-    const origin = { file, offset: CURRENT_BYTES - 1 }
     throw formatError('VARVE_INVALID_TAG', origin, `invalid checksum type ${type}`, {
       what: 'ChecksumType',
       found: type,
     })
   }
-  return { snapshotId: fields.u64('the snapshot id'), digest: fields.digest('the digest') }
+  return { snapshotId, digest }
 }
