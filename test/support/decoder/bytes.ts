@@ -206,27 +206,32 @@ export class Writer {
   }
 
   u8(value: number): this {
-    this.#buffer.writeUInt8(value, this.#grow(1))
+    const at = this.#grow(1)
+    this.#buffer.writeUInt8(value, at)
     return this
   }
 
   u16(value: number): this {
-    this.#buffer.writeUInt16LE(value, this.#grow(2))
+    const at = this.#grow(2)
+    this.#buffer.writeUInt16LE(value, at)
     return this
   }
 
   u32(value: number): this {
-    this.#buffer.writeUInt32LE(value, this.#grow(4))
+    const at = this.#grow(4)
+    this.#buffer.writeUInt32LE(value, at)
     return this
   }
 
   f32(value: number): this {
-    this.#buffer.writeFloatLE(value, this.#grow(4))
+    const at = this.#grow(4)
+    this.#buffer.writeFloatLE(value, at)
     return this
   }
 
   u64(value: bigint | number): this {
-    this.#buffer.writeBigUInt64LE(BigInt(value), this.#grow(8))
+    const at = this.#grow(8)
+    this.#buffer.writeBigUInt64LE(BigInt(value), at)
     return this
   }
 
