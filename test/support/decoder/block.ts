@@ -1,6 +1,6 @@
 /** The block frame: header, payload, parity, and the way back from payload to plaintext (table spec 5, 6, 17). */
 
-import { Cursor, check, checkEqual, equalBytes, fail, isZero, Writer } from './bytes.js'
+import { Cursor, check, checkEqual, equalBytes, fail, Writer } from './bytes.js'
 import { type CodecOptions, type Compression, decompress } from './compression.js'
 import { computeParity, ECC_META, ECC_OFF, type EccScheme, parityLength } from './ecc.js'
 import { xxh3_128 } from './xxh3.js'
@@ -176,9 +176,4 @@ export function encodeBlock(
   writer.u32(options.uncompressedLength ?? payload.length)
   writer.u32(headerDigest(writer.finish()))
   return writer.bytes(payload).bytes(parity).finish()
-}
-
-/** Whether a stretch has been hole-punched, so that no block is left to read there. */
-export function isPunched(bytes: Uint8Array, offset: number, size: number): boolean {
-  return isZero(bytes.subarray(offset, offset + size))
 }

@@ -172,7 +172,7 @@ function encodeDataBlocks(
     const offset = data.length
     data.bytes(block)
     const uncompressedLength = plaintext.length
-    const rest = { hashIndex: undefined, punched: false, innerBlocks: 0 }
+    const rest = { hashIndex: undefined, skipped: false, innerBlocks: 0 }
     return { offset, size: block.length, uncompressedLength, entries, ...rest }
   })
   sections.add('data', data.finish())

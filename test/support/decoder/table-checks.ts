@@ -20,7 +20,7 @@ export function checkTable(table: DecodedTable, reader: TableReader): void {
   checkEqual(meta.rangeTombstoneCount, tombstoneCount, where, 'range_tombstone_count')
   checkBlockLayout(table, where)
   checkDeletedRows(table, where)
-  if (blocks.some((block) => block.punched)) return
+  if (blocks.some((block) => block.skipped)) return
   const userDataSize = sum(blocks, (block) => block.uncompressedLength)
   checkEqual(meta.userDataSize, userDataSize, where, 'user_data_size')
   if (table.columnar) {
@@ -187,7 +187,7 @@ function checkBlockLayout({ blockLayout, blocks }: DecodedTable, where: string):
   for (const { offset, ends } of blockLayout ?? []) {
     const block = blocks.find((candidate) => candidate.offset === offset)
     check(block !== undefined, where, `block_layout names no data block at ${offset}`)
-    if (block.punched) continue
+    if (block.skipped) continue
     checkEqual(ends.at(-1), block.uncompressedLength, where, `block_layout end at ${offset}`)
     if (block.innerBlocks === 0) continue
     checkEqual(ends.length, block.innerBlocks, where, `block_layout inner blocks at ${offset}`)

@@ -4,7 +4,7 @@
  */
 
 import type { Archive, Section } from './archive.js'
-import { type Block, decodeBlock, isPunched } from './block.js'
+import { type Block, decodeBlock } from './block.js'
 import { check, checkEqual, equalBytes } from './bytes.js'
 import { walkZstdFrame } from './compression.js'
 import { stripKvFooter, verifyKvFooter } from './kv-footer.js'
@@ -40,10 +40,10 @@ export interface DataBlock {
   readonly offset: number
   readonly size: number
   readonly uncompressedLength: number
-  /** None for a columnar or a punched block. */
+  /** None for a columnar or a skipped block. */
   readonly entries: readonly Entry[]
   readonly hashIndex: Uint8Array | undefined
-  readonly punched: boolean
+  readonly skipped: boolean
   /** Inner blocks of the zstd frame; 0 where the payload is none or is encrypted. */
   readonly innerBlocks: number
 }
@@ -130,16 +130,17 @@ function decodeDataBlocks(reader: TableReader, handles: readonly IndexEntry[]): 
     check(position <= data.length, where, `data block ${i} runs past section data`)
     const { restriction } = options
     const below = restriction !== undefined && reader.compare(handle.endKey, restriction) < 0
-    if (below && isPunched(reader.bytes, handle.offset, handle.size)) return punched(handle)
+    if (below) return skipped(handle)
     return decodeRowBlock(reader, handle, i)
   })
   checkEqual(position, data.length, where, 'end of the data blocks')
   return blocks
 }
 
-function punched({ offset, size }: IndexEntry): DataBlock {
+/** A block below the restriction, which may be a hole by now. */
+function skipped({ offset, size }: IndexEntry): DataBlock {
   const nothing = { uncompressedLength: 0, entries: [], hashIndex: undefined, innerBlocks: 0 }
-  return { offset, size, punched: true, ...nothing }
+  return { offset, size, skipped: true, ...nothing }
 }
 
 function decodeRowBlock(reader: TableReader, handle: IndexEntry, ordinal: number): DataBlock {
@@ -151,7 +152,7 @@ function decodeRowBlock(reader: TableReader, handle: IndexEntry, ordinal: number
   const { offset, size, uncompressedLength, plaintext } = block
   const isFrame = meta.dataCompression.codec === 'zstd' && options.decrypt === undefined
   const innerBlocks = isFrame ? walkZstdFrame(block.payload, where).innerBlocks : 0
-  const common = { offset, size, uncompressedLength, innerBlocks, punched: false }
+  const common = { offset, size, uncompressedLength, innerBlocks, skipped: false }
   if (type === 'columnar') return { ...common, entries: [], hashIndex: undefined }
   const footer = meta.kvChecksum > 0 ? stripKvFooter(plaintext, meta.kvChecksum, where) : undefined
   const { entries, hashIndex } = decodeDataBody(footer?.body ?? plaintext, where, {
