@@ -106,8 +106,7 @@ function buildAddons() {
   return 0
 }
 
-for (const step of [buildKernel, buildTypeScript, buildAddons]) {
-for (const step of [buildKernel, buildBenchKernel, buildTypeScript]) {
+for (const step of [buildKernel, buildBenchKernel, buildTypeScript, buildAddons]) {
   const status = step()
   if (status !== 0) process.exit(status ?? 1)
 }

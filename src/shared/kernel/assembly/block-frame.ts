@@ -57,7 +57,7 @@ export function block_verify(frame: usize, frameBytes: i32, type: i32, info: usi
   const fields = frame + <usize>hashed - 24
   const payloadLength = load<u32>(fields, 16)
   const plainLength = load<u32>(fields, 20)
-  if (plainLength > BLOCK_BYTES_MAX_KERNEL) return BLOCK_ERROR_SIZE
+  if (plainLength > <u32>BLOCK_BYTES_MAX_KERNEL) return BLOCK_ERROR_SIZE
   const behindHeader = <u32>(frameBytes - hashed - 4)
   if (payloadLength > behindHeader) return BLOCK_ERROR_SIZE
   const payload = frame + <usize>hashed + 4

@@ -30,7 +30,7 @@ const BUCKET_FREE: u8 = 254
 const BUCKET_CONFLICT: u8 = 255
 
 /** Restart heads beyond which a block carries no hash index. */
-const HASHED_HEADS_MAX = 254
+const HASHED_HEADS_MAX: u32 = 254
 
 /** Empties the writer for its next block. */
 export function block_writer_reset(writer: usize): void {

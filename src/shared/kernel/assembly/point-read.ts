@@ -227,7 +227,7 @@ function ask_memtables(read: usize, state: usize, key: usize, keyLength: i32): b
   const hash = memtable_hash(key, keyLength)
   for (let i = 0; i < count; i++) {
     const memtable = <usize>load<u32>(memtables + (<usize>i << 2))
-    const entry = memtable_get_hashed(memtable, key, keyLength, hash, seqno)
+    const entry = memtable_get_hashed(memtable, hash, key, keyLength, seqno)
     if (entry == 0) continue
     store<u32>(read, 1, READ_FOUND)
     store<u32>(read, <u32>entry_kind(entry), READ_FOUND_KIND)
