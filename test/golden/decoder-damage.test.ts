@@ -14,7 +14,9 @@ import {
   decodeEditLog,
   decodeSnapshot,
   decodeTable,
+  decompress,
   decompressLz4,
+  dictionaryId as dictionaryIdOf,
   type Entry,
   encodeArchive,
   encodeBlock,
@@ -24,6 +26,7 @@ import {
   snapshotVersion,
   toHex,
   utf8,
+  walkZstdFrame,
 } from '../support/decoder/index.js'
 import { goldenFolder } from './fixtures.js'
 
@@ -151,6 +154,27 @@ t.test('LZ4', async (t) => {
   t.throws(() => decompressLz4(packed, text.length + 1, 'lz4'))
   t.throws(() => decompressLz4(packed.subarray(0, 6), text.length, 'lz4'))
   t.throws(() => decompressLz4(fromHex('0f0100'), 20, 'lz4'), /distance/)
+})
+
+t.test('zstd frames', async (t) => {
+  // Two raw inner blocks, "abc" and "de", in a frame of one segment that states its size.
+  const frame = fromHex('28b52ffd 20 05 180000 616263 110000 6465')
+  const { contentSize, dictionaryId, innerBlocks } = walkZstdFrame(frame, 'zstd')
+  t.same([contentSize, dictionaryId, innerBlocks], [5n, undefined, 2])
+  const zstd = () => utf8('abcde')
+  const plainZstd = { codec: 'zstd', level: 3 } as const
+  t.same(decompress(frame, 5, plainZstd, { zstd }, 'zstd'), utf8('abcde'))
+  t.throws(() => decompress(frame, 6, plainZstd, { zstd }, 'zstd'), /content size/)
+  t.throws(() => decompress(frame, 5, plainZstd, {}, 'zstd'), /no zstd decoder/)
+  const trailing = new Uint8Array(frame.length + 1)
+  trailing.set(frame)
+  t.throws(() => walkZstdFrame(trailing, 'zstd'), /surplus/)
+  t.throws(() => walkZstdFrame(frame.subarray(0, -1), 'zstd'))
+  t.throws(() => walkZstdFrame(fromHex('502a4d18 00000000'), 'zstd'), /magic/)
+  const dictionary = utf8('some dictionary')
+  const withDictionary = { ...plainZstd, dictionaryId: dictionaryIdOf(dictionary) }
+  const attempt = () => decompress(frame, 5, withDictionary, { zstd, dictionary }, 'zstd')
+  t.throws(attempt, /dictionary id/, 'the frame has to name the dictionary')
 })
 
 t.test('visibility', async (t) => {

@@ -1,12 +1,13 @@
 /**
- * The table re-encoder: from entries and options to the exact bytes of a file, for every feature but compression,
- * encryption and columnar blocks.
+ * The table re-encoder: from entries and options to the exact bytes of a file, for every feature but encryption and
+ * columnar blocks. It has no compressor of its own: compressed files need one given.
  */
 
 import { encodeArchive } from './archive.js'
 import { encodeBlock } from './block.js'
 import { buildFilter, decodeFilter } from './burr.js'
 import { check, compareBytes, fail, Writer } from './bytes.js'
+import type { Compression } from './compression.js'
 import { cutBlocks, cutPartitions } from './cuts.js'
 import { ECC_OFF, type EccScheme } from './ecc.js'
 import { encodeKvFooter } from './kv-footer.js'
@@ -64,6 +65,24 @@ export interface EncodeTableOptions {
   /** The order of the blob links, which the format leaves open; ascending by id where absent. */
   readonly linkedBlobFiles?: readonly LinkedBlobFile[] | undefined
   readonly compare?: ((a: Uint8Array, b: Uint8Array) => number) | undefined
+  readonly dataCompression?: Compression | undefined
+  readonly indexCompression?: Compression | undefined
+  /** Compresses the plaintext of a data or index block. */
+  readonly compress?: ((plaintext: Uint8Array, compression: Compression) => Uint8Array) | undefined
+}
+
+/** Frames a data or index block under the codec of its class. */
+function frame(
+  type: 'data' | 'index',
+  plaintext: Uint8Array,
+  { ecc = ECC_OFF, compress, ...options }: EncodeTableOptions,
+): Uint8Array {
+  const compression = type === 'data' ? options.dataCompression : options.indexCompression
+  if (compression === undefined || compression.codec === 'none') {
+    return encodeBlock(type, plaintext, { ecc })
+  }
+  const payload = compress?.(plaintext, compression) ?? fail(type, 'no compressor was given')
+  return encodeBlock(type, payload, { ecc, uncompressedLength: plaintext.length })
 }
 
 export function encodeTable(entries: readonly Entry[], options: EncodeTableOptions): Uint8Array {
@@ -92,10 +111,10 @@ export function encodeTableBlocks(
 ): Uint8Array {
   const { ecc = ECC_OFF, indexRestartInterval = 1, rangeTombstones = [] } = options
   const sections = new Sections()
-  const blocks = encodeDataBlocks(sections, chunks, options, ecc)
-  const indexBlockCount = encodeIndex(sections, blocks, options, indexRestartInterval, ecc)
+  const blocks = encodeDataBlocks(sections, chunks, options)
+  const indexBlockCount = encodeIndex(sections, blocks, options)
   const entries = chunks.flat()
-  const filterBlockCount = encodeFilter(sections, entries, options.filter, ecc)
+  const filterBlockCount = encodeFilter(sections, entries, options)
   const single = (type: Parameters<typeof encodeBlock>[0], payload: Uint8Array | undefined) =>
     payload && encodeBlock(type, payload, { ecc })
   if (options.seqnoBounds) {
@@ -126,8 +145,8 @@ export function encodeTableBlocks(
     filterBlockCount,
     indexBlockCount,
     checksumType: 0,
-    dataCompression: { codec: 'none' },
-    indexCompression: { codec: 'none' },
+    dataCompression: options.dataCompression ?? { codec: 'none' },
+    indexCompression: options.indexCompression ?? { codec: 'none' },
     crateVersion: options.crateVersion ?? '5.7.0',
     createdAt: options.createdAt ?? 0n,
     hashRatio: options.hashRatio ?? 0,
@@ -161,14 +180,13 @@ function encodeDataBlocks(
   sections: Sections,
   chunks: readonly (readonly Entry[])[],
   options: EncodeTableOptions,
-  ecc: EccScheme,
 ): DataBlock[] {
   const data = new Writer()
   const blocks = chunks.map((entries): DataBlock => {
     const body = encodeDataBody(entries, options.restartInterval ?? 16, options.hashRatio ?? 0)
     const plaintext = new Writer().bytes(body)
     if (options.kvChecksum) plaintext.bytes(encodeKvFooter(entries, options.kvChecksum - 1))
-    const block = encodeBlock('data', plaintext.finish(), { ecc })
+    const block = frame('data', plaintext.finish(), options)
     const offset = data.length
     data.bytes(block)
     const uncompressedLength = plaintext.length
@@ -184,17 +202,15 @@ function encodeIndex(
   sections: Sections,
   blocks: readonly DataBlock[],
   options: EncodeTableOptions,
-  restartInterval: number,
-  ecc: EccScheme,
 ): number {
   const handles = blocks.map(({ offset, size, entries }): IndexEntry => {
     const { key, seqno } = entries.at(-1)!
     return { offset, size, seqno, endKey: key }
   })
-  const frame = (entries: readonly IndexEntry[]): Uint8Array =>
-    encodeBlock('index', encodeIndexBody(entries, restartInterval), { ecc })
+  const encode = (entries: readonly IndexEntry[]): Uint8Array =>
+    frame('index', encodeIndexBody(entries, options.indexRestartInterval ?? 1), options)
   if (options.indexPartitions === undefined) {
-    sections.add('tli', frame(handles))
+    sections.add('tli', encode(handles))
     return 1
   }
   const partitions = new Writer()
@@ -202,7 +218,7 @@ function encodeIndex(
   const top = options.indexPartitions.map((count): IndexEntry => {
     const part = handles.slice(at, at + count)
     at += count
-    const block = frame(part)
+    const block = encode(part)
     const { endKey, seqno } = part.at(-1)!
     const offset = sections.offset + partitions.length
     partitions.bytes(block)
@@ -210,7 +226,7 @@ function encodeIndex(
   })
   check(at === handles.length, 'index partitions', `cover ${at} of ${handles.length} blocks`)
   sections.add('index', partitions.finish())
-  sections.add('tli', frame(top))
+  sections.add('tli', encode(top))
   return top.length
 }
 
@@ -218,9 +234,9 @@ function encodeIndex(
 function encodeFilter(
   sections: Sections,
   entries: readonly Entry[],
-  options: FilterOptions | undefined,
-  ecc: EccScheme,
+  table: EncodeTableOptions,
 ): number {
+  const { filter: options, ecc = ECC_OFF } = table
   if (options === undefined) return 0
   const keys = distinctKeys(entries).map(({ key }) => key)
   const build = (hashes: readonly bigint[]): Uint8Array => {
@@ -241,7 +257,7 @@ function encodeFilter(
     return { offset, size: block.length, seqno: 0n, endKey: part.at(-1)! }
   })
   sections.add('filter', filter.finish())
-  sections.add('filter_tli', encodeBlock('index', encodeIndexBody(top, 1), { ecc }))
+  sections.add('filter_tli', frame('index', encodeIndexBody(top, 1), table))
   return top.length
 }
 
@@ -258,6 +274,7 @@ export function reencodeTable(
     readonly prefixes?: FilterOptions['prefixes']
     readonly partitionSize?: number | undefined
     readonly compare?: EncodeTableOptions['compare']
+    readonly compress?: EncodeTableOptions['compress']
   } = {},
 ): Uint8Array {
   const { meta, filter, index } = table
@@ -277,6 +294,7 @@ export function reencodeTable(
       indexPartitions: index.partitions?.map(({ length }) => length),
       linkedBlobFiles: table.linkedBlobFiles,
       compare: given.compare,
+      compress: given.compress,
     },
   )
 }
