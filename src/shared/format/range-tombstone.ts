@@ -25,7 +25,9 @@ export function compareRangeTombstones(a: RangeTombstone, b: RangeTombstone): nu
 /** Sorts, and drops tombstones that are there twice. */
 export function normalizeRangeTombstones(tombstones: readonly RangeTombstone[]): RangeTombstone[] {
   const sorted = [...tombstones].sort(compareRangeTombstones)
-  return sorted.filter((one, i) => i === 0 || compareRangeTombstones(sorted[i - 1] as RangeTombstone, one) !== 0)
+  return sorted.filter(
+    (one, i) => i === 0 || compareRangeTombstones(sorted[i - 1] as RangeTombstone, one) !== 0,
+  )
 }
 
 /** Encodes the payload. REQUIRES: at least one, in order. */

@@ -123,7 +123,9 @@ function pushVarint(out: number[], value: number): void {
 }
 
 /** Encodes the body of a restart block of interval 1 from sorted names and values, each a Value with seqno 0. */
-export function encodePropertyBlock(entries: readonly (readonly [string, Uint8Array])[]): Uint8Array {
+export function encodePropertyBlock(
+  entries: readonly (readonly [string, Uint8Array])[],
+): Uint8Array {
   const out: number[] = []
   const offsets: number[] = []
   for (const [name, value] of entries) {
@@ -229,9 +231,11 @@ export function decodeTableMeta(found: ReadonlyMap<string, Uint8Array>, file: st
   read.expect('filter_hash_type', 0)
   read.expect('checksum_type', 0)
   const kvChecksum = read.u8('descriptor#kv_checksum')
-  if (kvChecksum > 3) throw read.fail('descriptor#kv_checksum', `${kvChecksum}`, 'VARVE_INVALID_HEADER')
+  if (kvChecksum > 3)
+    throw read.fail('descriptor#kv_checksum', `${kvChecksum}`, 'VARVE_INVALID_HEADER')
   const pageEcc = read.bytes('descriptor#page_ecc')
-  if (pageEcc.length !== 4) throw read.fail('descriptor#page_ecc', 'is not 4 bytes', 'VARVE_INVALID_HEADER')
+  if (pageEcc.length !== 4)
+    throw read.fail('descriptor#page_ecc', 'is not 4 bytes', 'VARVE_INVALID_HEADER')
   const restartInterval = read.u8('restart_interval#data')
   const indexRestartInterval = read.u8('restart_interval#index')
   if (restartInterval === 0 || indexRestartInterval === 0) {
@@ -239,7 +243,8 @@ export function decodeTableMeta(found: ReadonlyMap<string, Uint8Array>, file: st
   }
   const seqnoMax = read.u64('seqno#max')
   const seqnoKvMax = read.optionalU64('seqno#kv_max', seqnoMax)
-  if (seqnoKvMax > seqnoMax) throw read.fail('seqno#kv_max', 'exceeds seqno#max', 'VARVE_INVALID_HEADER')
+  if (seqnoKvMax > seqnoMax)
+    throw read.fail('seqno#kv_max', 'exceeds seqno#max', 'VARVE_INVALID_HEADER')
   const itemCount = read.u64('item_count')
   const ratio = found.get('data_block_hash_ratio')
   return {
@@ -254,7 +259,8 @@ export function decodeTableMeta(found: ReadonlyMap<string, Uint8Array>, file: st
     indexCompression: decodeCompression(read.bytes('compression#index'), file, 'compression#index'),
     restartInterval,
     indexRestartInterval,
-    hashRatio: ratio?.length === 4 ? new DataView(ratio.buffer, ratio.byteOffset).getFloat32(0, true) : 0,
+    hashRatio:
+      ratio?.length === 4 ? new DataView(ratio.buffer, ratio.byteOffset).getFloat32(0, true) : 0,
     isColumnar: read.has('descriptor#columnar') && read.u8('descriptor#columnar') !== 0,
     kvChecksum,
     pageEcc,
@@ -264,7 +270,8 @@ export function decodeTableMeta(found: ReadonlyMap<string, Uint8Array>, file: st
     tombstoneCount: read.u64('tombstone_count'),
     weakTombstoneCount: read.u64('weak_tombstone_count'),
     weakTombstoneReclaimable: read.u64('weak_tombstone_reclaimable'),
-    rangeTombstoneCount: found.get('range_tombstone_count')?.length === 8 ? read.u64('range_tombstone_count') : 0,
+    rangeTombstoneCount:
+      found.get('range_tombstone_count')?.length === 8 ? read.u64('range_tombstone_count') : 0,
     keyBytes: read.optionalU64('key_bytes#sum', 0),
     valueBytes: read.optionalU64('value_bytes#sum', 0),
     userDataBytes: found.get('user_data_size')?.length === 8 ? read.u64('user_data_size') : 0,

@@ -307,7 +307,7 @@ export const SCAN_BOUND_INCLUSIVE = 44
 export const SCAN_KEY = 48
 export const SCAN_KEY_LENGTH = 52
 export const SCAN_HAS_KEY = 56
-/** Reverse scans: 1 while the row at SCAN_TOP may still be replaced by a newer version. */
+/** Reverse scans: what stands at SCAN_TOP; see assembly/scan.ts. */
 export const SCAN_TENTATIVE = 60
 export const SCAN_BYTES = 64
 

@@ -13,12 +13,18 @@ export const MEMORY_BYTES_MAX = 32767 * 65536
 
 const TWO_32 = 4_294_967_296
 
+/** Node's own decoders on a Buffer, which its type package leaves out: straight from memory to a string. */
+export interface DecodingBuffer extends Buffer {
+  latin1Slice(start: number, end: number): string
+  utf8Slice(start: number, end: number): string
+}
+
 export class SharedMemory {
   readonly memory: WebAssembly.Memory
   readonly kernel: Kernel
   readonly bytes: Uint8Array
   /** The same bytes as a Buffer: its `latin1Slice` and `utf8Slice` decode strings without a copy. */
-  readonly buffer: Buffer
+  readonly buffer: DecodingBuffer
   readonly u32: Uint32Array
   readonly i32: Int32Array
   readonly f32: Float32Array
@@ -27,7 +33,7 @@ export class SharedMemory {
     this.memory = memory
     this.kernel = instantiateKernel(memory)
     this.bytes = new Uint8Array(memory.buffer)
-    this.buffer = Buffer.from(memory.buffer)
+    this.buffer = Buffer.from(memory.buffer) as DecodingBuffer
     this.u32 = new Uint32Array(memory.buffer)
     this.i32 = new Int32Array(memory.buffer)
     this.f32 = new Float32Array(memory.buffer)

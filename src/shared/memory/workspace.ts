@@ -5,12 +5,8 @@
  * I1: a workspace belongs to one thread at a time; nothing in its heap is another's.
  */
 import { DIGEST_BYTES, type Hasher } from '../base/checksum.js'
-import {
-  BLOCK_SCRATCH_BYTES,
-  LZ4_TABLE_BYTES,
-  XXH3_STATE_BYTES,
-} from '../kernel/layout.js'
-import { Heap } from './heap.js'
+import { BLOCK_SCRATCH_BYTES, LZ4_TABLE_BYTES, XXH3_STATE_BYTES } from '../kernel/layout.js'
+import type { Heap } from './heap.js'
 import type { SharedMemory } from './shared-memory.js'
 
 /** Bytes from outside the shared memory pass through a window of this size to be hashed: a largest frame fits. */

@@ -6,8 +6,9 @@
  * are the crate's kind. A table that outgrows {@link FULL_KEYS_MAX} keys is cut into partitions whatever was asked, so
  * that memory stays bounded.
  */
-import type { Compression } from '../format/compression.js'
+
 import type { Section } from '../format/archive.js'
+import type { Compression } from '../format/compression.js'
 import { BLOCK_TYPE_FILTER } from '../kernel/layout.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 import type { BlockSealer } from './block-sealer.js'
@@ -116,7 +117,9 @@ export class FilterBuilder {
     const isOwn = this.#shape.format === 'varve'
     const { bits } = this.#shape
     const capacity = isOwn ? kernel.ribbon_size_max(count, bits) : kernel.burr_size_max(count)
-    const scratchBytes = isOwn ? kernel.ribbon_scratch_bytes(count) : kernel.burr_scratch_bytes(count)
+    const scratchBytes = isOwn
+      ? kernel.ribbon_scratch_bytes(count)
+      : kernel.burr_scratch_bytes(count)
     const out = new GrowingBuffer(heap, capacity)
     const scratch = new GrowingBuffer(heap, scratchBytes)
     const build = isOwn ? kernel.ribbon_build : kernel.burr_build
@@ -130,7 +133,8 @@ export class FilterBuilder {
       scratchBytes,
     )
     // A filter that cannot be built excludes nothing: an empty block says so (format-table.md 13).
-    const payload = length < 0 ? new Uint8Array(0) : Uint8Array.from(shared.view(out.address, length))
+    const payload =
+      length < 0 ? new Uint8Array(0) : Uint8Array.from(shared.view(out.address, length))
     out.dispose()
     scratch.dispose()
     return payload

@@ -57,7 +57,11 @@ export class IndexBuilder {
   }
 
   /** Notes a block by its last entry. */
-  add(key: KeyPlace, seqno: number, block: { readonly offset: number; readonly size: number }): void {
+  add(
+    key: KeyPlace,
+    seqno: number,
+    block: { readonly offset: number; readonly size: number },
+  ): void {
     const { shared } = this.#workspace
     const bytes = (RECORD_FIXED_BYTES + key.length + 7) & ~7
     if (this.#top + bytes > this.#capacity) this.#grow(bytes)

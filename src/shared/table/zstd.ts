@@ -104,7 +104,12 @@ export class Zstd {
   }
 
   /** Compresses `source` into one frame in `target`; its length. */
-  compress(target: Uint8Array, source: Uint8Array, level: number, dictionary?: ZstdDictionary): number {
+  compress(
+    target: Uint8Array,
+    source: Uint8Array,
+    level: number,
+    dictionary?: ZstdDictionary,
+  ): number {
     const length = this.#require().compress(target, source, level, dictionary?.bytes)
     if (dictionary === undefined) return length
     return insertDictionaryId(target, length, Math.max(1, dictionary.id))

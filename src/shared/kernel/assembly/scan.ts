@@ -47,6 +47,12 @@ import {
 import { compare_keys, copy_bytes } from './bytes'
 import { MERGE_READY, merge_advance, merge_settle, merge_top } from './merge'
 
+// States of SCAN_TENTATIVE: no row at SCAN_TOP; a row that a newer version may replace; an operand to be reported once
+// the rows before it were taken.
+const TENTATIVE_NONE: u32 = 0
+const TENTATIVE_ROW: u32 = 1
+const TENTATIVE_OPERAND: u32 = 2
+
 /** True where `key` lies behind the scan's bound. */
 function is_beyond(scan: usize, key: usize, keyLength: i32, reverse: bool): bool {
   const bound = <usize>load<u32>(scan, SCAN_BOUND)
@@ -155,20 +161,24 @@ function scan_forward(scan: usize, merge: usize, limit: u64): i32 {
 
 /** Ends a reverse group: its newest visible version, the row at SCAN_TOP, becomes final, hides the key, or is an operand. */
 function end_reverse_group(scan: usize): i32 {
-  if (load<u32>(scan, SCAN_TENTATIVE) == 0) return EVENT_DONE
+  if (load<u32>(scan, SCAN_TENTATIVE) == TENTATIVE_NONE) return EVENT_DONE
   const row = <usize>load<u32>(scan, SCAN_OUT) + <usize>load<u32>(scan, SCAN_TOP)
   const kind = load<i32>(row, ROW_KIND)
   if (kind == KIND_MERGE_OPERAND) {
-    if (load<u32>(scan, SCAN_ROWS) > 0) return EVENT_BATCH_FULL
-    store<u32>(scan, 0, SCAN_TENTATIVE)
-    return EVENT_OPERAND
+    const isFirst = load<u32>(scan, SCAN_ROWS) == 0
+    store<u32>(scan, isFirst ? TENTATIVE_NONE : TENTATIVE_OPERAND, SCAN_TENTATIVE)
+    return isFirst ? EVENT_OPERAND : EVENT_BATCH_FULL
   }
-  store<u32>(scan, 0, SCAN_TENTATIVE)
+  store<u32>(scan, TENTATIVE_NONE, SCAN_TENTATIVE)
   if (!hides(kind)) keep_row(scan, load<u32>(row, ROW_BYTES))
   return EVENT_DONE
 }
 
 function scan_reverse(scan: usize, merge: usize, limit: u64): i32 {
+  if (load<u32>(scan, SCAN_TENTATIVE) == TENTATIVE_OPERAND) {
+    store<u32>(scan, TENTATIVE_NONE, SCAN_TENTATIVE)
+    return EVENT_OPERAND
+  }
   while (true) {
     const settled = merge_settle(merge)
     if (settled == EVENT_DONE) return end_reverse_group(scan)
@@ -177,25 +187,21 @@ function scan_reverse(scan: usize, merge: usize, limit: u64): i32 {
     const key = <usize>load<u32>(source, SOURCE_KEY)
     const keyLength = load<i32>(source, SOURCE_KEY_LENGTH)
     const isVisible = load<u64>(source, SOURCE_SEQNO) < limit
-    if (isVisible || load<u32>(scan, SCAN_TENTATIVE) != 0) {
-      if (!is_group_key(scan, key, keyLength)) {
-        const event = end_reverse_group(scan)
-        if (event != EVENT_DONE) return event
-      }
+    if (!is_group_key(scan, key, keyLength)) {
+      const event = end_reverse_group(scan)
+      if (event != EVENT_DONE) return event
     }
     if (!isVisible) {
       merge_advance(merge)
       continue
     }
     if (is_beyond(scan, key, keyLength, true)) {
-      const event = end_reverse_group(scan)
-      return event == EVENT_DONE ? EVENT_DONE : event
+      return end_reverse_group(scan)
     }
-    if (load<u32>(scan, SCAN_TENTATIVE) == 0 && load<u32>(scan, SCAN_ROWS) >= load<u32>(scan, SCAN_ROWS_MAX)) {
-      return EVENT_BATCH_FULL
-    }
+    const isFull = load<u32>(scan, SCAN_ROWS) >= load<u32>(scan, SCAN_ROWS_MAX)
+    if (isFull && load<u32>(scan, SCAN_TENTATIVE) == TENTATIVE_NONE) return EVENT_BATCH_FULL
     if (write_row(scan, source) == 0) return full_event(scan)
-    store<u32>(scan, 1, SCAN_TENTATIVE)
+    store<u32>(scan, TENTATIVE_ROW, SCAN_TENTATIVE)
     begin_group(scan, key, keyLength)
     merge_advance(merge)
   }

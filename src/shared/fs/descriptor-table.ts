@@ -1,0 +1,73 @@
+/**
+ * Keeps a bounded number of table files open for reading, and opens the other ones again when they are read. One per
+ * thread: descriptors are not shared. Trees may share one.
+ *
+ * I1: at most `capacity` files are open, whatever is read; the one used longest ago closes first.
+ */
+import { rangeError } from '../base/errors.js'
+import type { FileSystem, ReadableFile } from './file-system.js'
+
+/** Files that stay open where nothing else is said. */
+export const DESCRIPTOR_CAPACITY_DEFAULT = 256
+
+export class DescriptorTable {
+  readonly capacity: number
+  /** Open files, the one used longest ago first. */
+  readonly #open = new Map<string, ReadableFile>()
+  /** Paths mean something in their file system only: each one in use gets a number. */
+  readonly #systems = new Map<FileSystem, number>()
+
+  /** @param capacity files that may be open at once, at least 1 */
+  constructor(capacity: number = DESCRIPTOR_CAPACITY_DEFAULT) {
+    if (!Number.isInteger(capacity) || capacity < 1) {
+      throw rangeError(`a descriptor table holds 1 file or more, not ${capacity}`)
+    }
+    this.capacity = capacity
+  }
+
+  /** Files open now. */
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** A file that stands for `path` and opens it when it is read. Closing it closes the descriptor, if there is one. */
+  file(fs: FileSystem, path: string): ReadableFile {
+    const system = this.#systems.get(fs) ?? this.#systems.size
+    this.#systems.set(fs, system)
+    const name = `${system}:${path}`
+    return {
+      path,
+      size: () => this.#acquire(fs, path, name).size(),
+      read: (target, offset) => this.#acquire(fs, path, name).read(target, offset),
+      close: () => this.#evict(name),
+    }
+  }
+
+  /** Closes all descriptors; files are opened again when they are read. */
+  close(): void {
+    for (const name of [...this.#open.keys()]) this.#evict(name)
+  }
+
+  #evict(name: string): void {
+    const file = this.#open.get(name)
+    if (file === undefined) return
+    this.#open.delete(name)
+    file.close()
+  }
+
+  #acquire(fs: FileSystem, path: string, name: string): ReadableFile {
+    const open = this.#open.get(name)
+    if (open !== undefined) {
+      this.#open.delete(name)
+      this.#open.set(name, open)
+      return open
+    }
+    const file = fs.openRead(path)
+    this.#open.set(name, file)
+    if (this.#open.size > this.capacity) {
+      const [oldest] = this.#open.keys()
+      if (oldest !== undefined) this.#evict(oldest)
+    }
+    return file
+  }
+}

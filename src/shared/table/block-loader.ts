@@ -1,0 +1,290 @@
+/**
+ * Reads blocks from table files into the shared memory, verified and decoded: the only way from disk to a resident
+ * block. Every thread that reads has one; its buffers serve one block after the other.
+ *
+ * I1: a block's checksums are verified before anything of it is decoded, on every read.
+ * I2: what a load returns stays valid until the next load by the same loader.
+ */
+import { VarveError } from '../base/errors.js'
+import { BLOCK_BYTES_MAX } from '../base/limits.js'
+import type { Compression, CompressionDescriptor } from '../format/compression.js'
+import type { ReadableFile } from '../fs/file-system.js'
+import {
+  BLOCK_ERROR_DECOMPRESS,
+  BLOCK_ERROR_SHORT,
+  BLOCK_ERROR_SIZE,
+  BLOCK_INFO_PAYLOAD,
+  BLOCK_INFO_PAYLOAD_LENGTH,
+  BLOCK_INFO_PLAIN_LENGTH,
+  BLOCK_NO_SPACE,
+  BLOCK_SCRATCH_INFO,
+  BLOCK_TYPE_DATA,
+  BLOCK_TYPE_INDEX,
+  CODEC_LZ4,
+  CODEC_NONE,
+} from '../kernel/layout.js'
+import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
+import { type BlockPlace, blockError } from './block-errors.js'
+import { Zstd } from './zstd.js'
+
+/** First size of each buffer: a few default blocks. */
+const BUFFER_BYTES = 16 * 1024
+
+/** Most bytes that a block takes beside its payload: header and encryption envelope; parity comes on top. */
+const FRAME_OVERHEAD_BYTES = 34 + 71
+
+/** Parity at most doubles a block, but for tiny ones; more than this is no block. */
+const FRAME_BYTES_MAX = 2 * BLOCK_BYTES_MAX + FRAME_OVERHEAD_BYTES
+
+/** What a loader must know of a table to read its blocks. */
+export interface BlockSource {
+  readonly file: ReadableFile
+  readonly dataCompression: CompressionDescriptor
+  readonly indexCompression: CompressionDescriptor
+  /** True where data blocks end in per-entry digests. */
+  readonly hasKvFooter: boolean
+  /** The dictionary that was given for this tree, where one was. */
+  readonly dictionary: Extract<Compression, { kind: 'zstdDict' }> | undefined
+}
+
+/** Bytes in the shared memory. */
+export interface LoadedBlock {
+  readonly address: number
+  readonly length: number
+}
+
+export class BlockLoader {
+  readonly #workspace: Workspace
+  readonly #frame: GrowingBuffer
+  readonly #plain: GrowingBuffer
+  readonly #resident: GrowingBuffer
+  #zstd: Zstd | undefined
+
+  constructor(workspace: Workspace) {
+    this.#workspace = workspace
+    this.#frame = new GrowingBuffer(workspace.heap, BUFFER_BYTES)
+    this.#plain = new GrowingBuffer(workspace.heap, BUFFER_BYTES)
+    this.#resident = new GrowingBuffer(workspace.heap, BUFFER_BYTES)
+  }
+
+  /** Loads a data block: a resident block. */
+  loadData(source: BlockSource, offset: number, size: number): LoadedBlock {
+    const place = this.#place(source, offset, size, 'data')
+    this.#read(source, place)
+    const compression = source.dataCompression
+    if (compression.kind === 'none' || compression.kind === 'lz4') {
+      return this.#loadDataByKernel(
+        source,
+        place,
+        compression.kind === 'lz4' ? CODEC_LZ4 : CODEC_NONE,
+      )
+    }
+    const plain = this.#plaintext(source, place, BLOCK_TYPE_DATA, compression)
+    return this.#convert(place, (target, capacity) =>
+      this.#workspace.shared.kernel.data_body_convert(
+        plain.address,
+        plain.length,
+        source.hasKvFooter ? 1 : 0,
+        target,
+        capacity,
+        this.#workspace.blockScratch,
+      ),
+    )
+  }
+
+  /** Loads an index block: a resident index whose handles all lie in [handleMin, handleMax). */
+  loadIndex(
+    source: BlockSource,
+    offset: number,
+    size: number,
+    handleMin: number,
+    handleMax: number,
+  ): LoadedBlock {
+    const place = this.#place(source, offset, size, 'index')
+    this.#read(source, place)
+    const plain = this.#plaintext(source, place, BLOCK_TYPE_INDEX, source.indexCompression)
+    return this.#convert(place, (target, capacity) =>
+      this.#workspace.shared.kernel.resident_index_convert(
+        plain.address,
+        plain.length,
+        target,
+        capacity,
+        this.#workspace.blockScratch,
+        handleMin,
+        handleMax,
+      ),
+    )
+  }
+
+  /** Loads the payload of a block that is never compressed: filter, range tombstones, meta. */
+  loadPayload(
+    source: BlockSource,
+    offset: number,
+    size: number,
+    type: number,
+    kind: string,
+  ): LoadedBlock {
+    const place = this.#place(source, offset, size, kind)
+    this.#read(source, place)
+    return this.#plaintext(source, place, type, { kind: 'none' })
+  }
+
+  /** Loads a block of restart entries that is never compressed, as the meta block is: a resident block. */
+  loadEntries(
+    source: BlockSource,
+    offset: number,
+    size: number,
+    type: number,
+    kind: string,
+  ): LoadedBlock {
+    const place = this.#place(source, offset, size, kind)
+    const plain = this.loadPayload(source, offset, size, type, kind)
+    return this.#convert(place, (target, capacity) =>
+      this.#workspace.shared.kernel.resident_block_convert(
+        plain.address,
+        plain.length,
+        target,
+        capacity,
+        this.#workspace.blockScratch,
+      ),
+    )
+  }
+
+  dispose(): void {
+    this.#frame.dispose()
+    this.#plain.dispose()
+    this.#resident.dispose()
+  }
+
+  #place(source: BlockSource, offset: number, size: number, kind: string): BlockPlace {
+    const place = { file: source.file.path, offset, size, kind }
+    if (size > FRAME_BYTES_MAX) throw blockError(BLOCK_ERROR_SIZE, place)
+    return place
+  }
+
+  #read(source: BlockSource, place: BlockPlace): void {
+    this.#frame.reserve(place.size)
+    const target = this.#workspace.shared.view(this.#frame.address, place.size)
+    if (source.file.read(target, place.offset) < place.size)
+      throw blockError(BLOCK_ERROR_SHORT, place)
+  }
+
+  #loadDataByKernel(source: BlockSource, place: BlockPlace, codec: number): LoadedBlock {
+    const { kernel } = this.#workspace.shared
+    return this.#convert(place, (target, capacity) =>
+      kernel.data_block_load(
+        this.#frame.address,
+        place.size,
+        codec,
+        source.hasKvFooter ? 1 : 0,
+        this.#plain.address,
+        this.#plain.capacity,
+        target,
+        capacity,
+        this.#workspace.blockScratch,
+      ),
+    )
+  }
+
+  /** Runs a conversion into the resident buffer, with more room as long as it asks for it. */
+  #convert(place: BlockPlace, convert: (target: number, capacity: number) => number): LoadedBlock {
+    for (;;) {
+      const length = convert(this.#resident.address, this.#resident.capacity)
+      if (length >= 0) return { address: this.#resident.address, length }
+      if (length !== BLOCK_NO_SPACE) throw this.#error(length, place)
+      this.#growBuffers(place)
+    }
+  }
+
+  #growBuffers(place: BlockPlace): void {
+    const info = this.#workspace.blockScratch + BLOCK_SCRATCH_INFO
+    const plainLength = this.#workspace.shared.getU32(info + BLOCK_INFO_PLAIN_LENGTH)
+    if (plainLength > this.#plain.capacity) {
+      this.#plain.reserve(plainLength)
+      return
+    }
+    // A resident block is bounded by its plaintext: 65,535 bytes of key for each 4 of it, in theory.
+    const next = this.#resident.capacity * 2
+    if (next > FRAME_BYTES_MAX * 2) throw blockError(BLOCK_ERROR_SIZE, place)
+    this.#resident.reserve(next)
+  }
+
+  /** Verifies the frame and undoes compression. */
+  #plaintext(
+    source: BlockSource,
+    place: BlockPlace,
+    type: number,
+    compression: CompressionDescriptor,
+  ): LoadedBlock {
+    const { shared, blockScratch } = this.#workspace
+    const { kernel } = shared
+    const info = blockScratch + BLOCK_SCRATCH_INFO
+    const verified = kernel.block_verify(this.#frame.address, place.size, type, info, blockScratch)
+    if (verified < 0) throw this.#error(verified, place)
+    const length = shared.getU32(info + BLOCK_INFO_PLAIN_LENGTH)
+    if (compression.kind === 'zstd' || compression.kind === 'zstdDict') {
+      return this.#decompressZstd(source, place, compression, length)
+    }
+    if (compression.kind === 'lz4') this.#plain.reserve(length)
+    const codec = compression.kind === 'lz4' ? CODEC_LZ4 : CODEC_NONE
+    const address = kernel.block_decode(info, codec, this.#plain.address, this.#plain.capacity)
+    if (address < 0) throw this.#error(address, place)
+    return { address, length }
+  }
+
+  #decompressZstd(
+    source: BlockSource,
+    place: BlockPlace,
+    compression: CompressionDescriptor,
+    length: number,
+  ): LoadedBlock {
+    const { shared, blockScratch } = this.#workspace
+    const info = blockScratch + BLOCK_SCRATCH_INFO
+    const payload = shared.view(
+      shared.getU32(info + BLOCK_INFO_PAYLOAD),
+      shared.getU32(info + BLOCK_INFO_PAYLOAD_LENGTH),
+    )
+    const dictionary =
+      compression.kind === 'zstdDict' ? this.#dictionary(source, compression) : undefined
+    this.#zstd ??= new Zstd()
+    this.#plain.reserve(length)
+    const target = shared.view(this.#plain.address, length)
+    if (!this.#zstd.decompress(target, payload, dictionary))
+      throw this.#error(BLOCK_ERROR_DECOMPRESS, place)
+    return { address: this.#plain.address, length }
+  }
+
+  #dictionary(
+    source: BlockSource,
+    wanted: { readonly dictionaryId: number },
+  ): { readonly bytes: Uint8Array; readonly id: number } {
+    const given = source.dictionary
+    if (given !== undefined && given.dictionaryId === wanted.dictionaryId) {
+      return { bytes: given.dictionary, id: given.dictionaryId }
+    }
+    throw new VarveError(
+      'VARVE_ZSTD_DICT_MISMATCH',
+      `${source.file.path} was compressed with dictionary ${wanted.dictionaryId}, ` +
+        `but ${given === undefined ? 'none was' : `${given.dictionaryId} was`} given; open with { zstdDict: … }`,
+      {
+        details: {
+          file: source.file.path,
+          expected: wanted.dictionaryId,
+          found: given?.dictionaryId ?? null,
+        },
+      },
+    )
+  }
+
+  #error(result: number, place: BlockPlace): VarveError {
+    const { shared, blockScratch } = this.#workspace
+    const error = blockError(result, place)
+    if (error.code !== 'VARVE_CHECKSUM_MISMATCH') return error
+    const digest = shared.copy(blockScratch, 16).reverse().toString('hex')
+    const stored = shared
+      .copy(this.#frame.address + 5, 16)
+      .reverse()
+      .toString('hex')
+    return blockError(result, place, { expected: stored, found: digest })
+  }
+}

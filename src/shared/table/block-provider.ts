@@ -1,0 +1,86 @@
+/**
+ * Gives blocks of open tables by their handle: from the block cache, or from disk, filling the cache on the way. The
+ * thread that may insert into the cache.
+ *
+ * I1: a block that comes from the cache equals what a fresh read would give.
+ */
+import { BLOCK_TYPE_FILTER, WANTED_DATA, WANTED_FILTER, WANTED_INDEX } from '../kernel/layout.js'
+import type { BlockCache } from '../memory/block-cache.js'
+import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
+import type { BlockLoader, LoadedBlock } from './block-loader.js'
+import { FILTER_SECTIONS } from './filter-builder.js'
+import { type ResidentTable, requireSoundFilter } from './resident-table.js'
+
+/** What kind of block a handle names: WANTED_DATA, WANTED_INDEX or WANTED_FILTER. */
+export type WantedKind = number
+
+/** A cached filter partition starts with its length (0: it excludes nothing), padded to 8 bytes. */
+const FILTER_PREFIX_BYTES = 8
+
+export class BlockProvider {
+  readonly #workspace: Workspace
+  readonly #loader: BlockLoader
+  readonly #cache: BlockCache
+  readonly #filterBuffer: GrowingBuffer
+
+  constructor(workspace: Workspace, loader: BlockLoader, cache: BlockCache) {
+    this.#workspace = workspace
+    this.#loader = loader
+    this.#cache = cache
+    this.#filterBuffer = new GrowingBuffer(workspace.heap, 8192)
+  }
+
+  get cache(): BlockCache {
+    return this.#cache
+  }
+
+  /** A block's address and length; valid until the next call. `isCached` tells whether the cache holds it now. */
+  get(
+    table: ResidentTable,
+    kind: WantedKind,
+    offset: number,
+    size: number,
+  ): LoadedBlock & { readonly isCached: boolean } {
+    const found = this.#cache.find(table.owner, offset)
+    if (found !== 0) return { address: found, length: this.#lengthOf(found, kind), isCached: true }
+    const block = this.#load(table, kind, offset, size)
+    const isMetadata = kind !== WANTED_DATA
+    const { address, length } = block
+    const cached = this.#cache.insert(table.owner, offset, address, length, isMetadata)
+    if (cached === 0) return { ...block, isCached: false }
+    return { address: cached, length: block.length, isCached: true }
+  }
+
+  dispose(): void {
+    this.#filterBuffer.dispose()
+  }
+
+  /** Resident blocks and indexes tell their length at the same place; filters in front. */
+  #lengthOf(address: number, kind: WantedKind): number {
+    const { shared } = this.#workspace
+    if (kind === WANTED_FILTER) return FILTER_PREFIX_BYTES + shared.getU32(address)
+    return shared.getU32(address + 8)
+  }
+
+  #load(table: ResidentTable, kind: WantedKind, offset: number, size: number): LoadedBlock {
+    if (kind === WANTED_DATA) return this.#loader.loadData(table.table, offset, size)
+    if (kind === WANTED_INDEX) {
+      return this.#loader.loadIndex(table.table, offset, size, 0, table.table.meta.dataBytes)
+    }
+    return this.#loadFilter(table, offset, size)
+  }
+
+  #loadFilter(table: ResidentTable, offset: number, size: number): LoadedBlock {
+    const { shared } = this.#workspace
+    const block = this.#loader.loadPayload(table.table, offset, size, BLOCK_TYPE_FILTER, 'filter')
+    const isOwn = table.table.section(FILTER_SECTIONS.varve.filter) !== undefined
+    if (block.length > 0) requireSoundFilter(this.#workspace, table.table, offset, block, isOwn)
+    this.#filterBuffer.reserve(FILTER_PREFIX_BYTES + block.length)
+    const { address } = this.#filterBuffer
+    shared.setU32(address, block.length)
+    shared.setU32(address + 4, 0)
+    const target = address + FILTER_PREFIX_BYTES
+    shared.bytes.copyWithin(target, block.address, block.address + block.length)
+    return { address, length: FILTER_PREFIX_BYTES + block.length }
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * The part of an open table that lives in the shared memory for as long as the table is open, so that a point read needs
+ * no message and no copy: the TABLE structure of `layout.ts`, the top of the index, the filter or the index over its
+ * partitions, and the key range. Main makes and frees it; any thread reads it.
+ *
+ * I1: the structure never changes after it was made.
+ */
+
+import { VarveError } from '../base/errors.js'
+import type { RangeTombstone } from '../format/range-tombstone.js'
+import {
+  BLOCK_TYPE_FILTER,
+  FILTER_BURR,
+  FILTER_NONE,
+  FILTER_RIBBON,
+  TABLE_BYTES,
+  TABLE_FILTER,
+  TABLE_FILTER_INDEX,
+  TABLE_FILTER_KIND,
+  TABLE_FILTER_LENGTH,
+  TABLE_FLAGS,
+  TABLE_GLOBAL_SEQNO,
+  TABLE_INDEX,
+  TABLE_KEY_MAX,
+  TABLE_KEY_MAX_LENGTH,
+  TABLE_KEY_MIN,
+  TABLE_KEY_MIN_LENGTH,
+  TABLE_OWNER,
+  TABLE_RESTRICTION,
+  TABLE_RESTRICTION_LENGTH,
+  TABLE_SEQNO_MAX,
+  TABLE_SEQNO_MIN,
+  TABLE_TWO_LEVEL,
+} from '../kernel/layout.js'
+import type { Workspace } from '../memory/workspace.js'
+import type { BlockLoader, LoadedBlock } from './block-loader.js'
+import { FILTER_SECTIONS } from './filter-builder.js'
+import type { TableFile } from './table-file.js'
+
+/** What the manifest adds to a table file. */
+export interface TablePlacement {
+  /** The table's number in the block cache: unique in the process. */
+  readonly owner: number
+  readonly globalSeqno: number
+  /** Keys below it are not the table's any more (tight-space compaction), where set. */
+  readonly restriction: Uint8Array | undefined
+}
+
+export class ResidentTable {
+  /** Address of the TABLE structure. */
+  readonly address: number
+  readonly table: TableFile
+  readonly placement: TablePlacement
+  readonly rangeTombstones: readonly RangeTombstone[]
+  /** Bytes of index and filter that stay in memory. */
+  readonly indexBytes: number
+  readonly filterBytes: number
+  readonly #workspace: Workspace
+  readonly #pieces: number[] = []
+
+  constructor(
+    workspace: Workspace,
+    loader: BlockLoader,
+    table: TableFile,
+    placement: TablePlacement,
+  ) {
+    this.#workspace = workspace
+    this.table = table
+    this.placement = placement
+    try {
+      this.rangeTombstones = table.readRangeTombstones(workspace, loader)
+      this.address = this.#take(TABLE_BYTES)
+      workspace.shared.bytes.fill(0, this.address, this.address + TABLE_BYTES)
+      this.#writeIdentity()
+      this.indexBytes = this.#loadIndex(loader)
+      this.filterBytes = this.#loadFilter(loader)
+    } catch (error) {
+      this.dispose()
+      throw error
+    }
+  }
+
+  /** The owner number in the block cache. */
+  get owner(): number {
+    return this.placement.owner
+  }
+
+  /** Effective seqnos: with the global seqno where entries carry local ones. */
+  get seqnoMax(): number {
+    const { meta } = this.table
+    const entries = meta.seqnoKvMax + this.placement.globalSeqno
+    return this.rangeTombstones.reduce((most, { seqno }) => Math.max(most, seqno), entries)
+  }
+
+  /** The restriction's place in the shared memory, where the table has one. */
+  get restrictionKey(): { readonly address: number; readonly length: number } | undefined {
+    const address = this.#workspace.shared.getU32(this.address + TABLE_RESTRICTION)
+    if (address === 0) return undefined
+    const length = this.#workspace.shared.getU32(this.address + TABLE_RESTRICTION_LENGTH)
+    return { address, length }
+  }
+
+  /** Gives the memory back. REQUIRES: no read state that names this table is in use. */
+  dispose(): void {
+    for (const piece of this.#pieces.splice(0)) this.#workspace.heap.free(piece)
+  }
+
+  #take(bytes: number): number {
+    const address = this.#workspace.heap.allocate(bytes)
+    this.#pieces.push(address)
+    return address
+  }
+
+  /** A piece that holds a copy of `bytes`. */
+  #keep(bytes: Uint8Array): number {
+    const address = this.#take(bytes.length)
+    this.#workspace.shared.bytes.set(bytes, address)
+    return address
+  }
+
+  /** A piece that holds a copy of what the loader's buffers hold. */
+  #keepLoaded(block: LoadedBlock): number {
+    const address = this.#take(block.length)
+    const { bytes } = this.#workspace.shared
+    bytes.copyWithin(address, block.address, block.address + block.length)
+    return address
+  }
+
+  #set(field: number, value: number): void {
+    this.#workspace.shared.setU32(this.address + field, value)
+  }
+
+  #writeIdentity(): void {
+    const { shared } = this.#workspace
+    const { meta } = this.table
+    const { owner, globalSeqno, restriction } = this.placement
+    // Range tombstones carry absolute seqnos and may lie below every entry's: the lower one counts.
+    const lowest = this.rangeTombstones.reduce(
+      (least, { seqno }) => Math.min(least, seqno),
+      meta.seqnoMin + globalSeqno,
+    )
+    this.#set(TABLE_OWNER, owner)
+    this.#set(TABLE_FLAGS, this.table.isTwoLevel ? TABLE_TWO_LEVEL : 0)
+    shared.setU64(this.address + TABLE_GLOBAL_SEQNO, globalSeqno)
+    shared.setU64(this.address + TABLE_SEQNO_MIN, lowest)
+    shared.setU64(this.address + TABLE_SEQNO_MAX, meta.seqnoKvMax + globalSeqno)
+    this.#set(TABLE_KEY_MIN, this.#keep(meta.keyMin))
+    this.#set(TABLE_KEY_MIN_LENGTH, meta.keyMin.length)
+    this.#set(TABLE_KEY_MAX, this.#keep(meta.keyMax))
+    this.#set(TABLE_KEY_MAX_LENGTH, meta.keyMax.length)
+    if (restriction === undefined) return
+    this.#set(TABLE_RESTRICTION, this.#keep(restriction))
+    this.#set(TABLE_RESTRICTION_LENGTH, restriction.length)
+  }
+
+  /** Loads the top of the index: the copy at the end of the file first, then the other one. */
+  #loadIndex(loader: BlockLoader): number {
+    const { table } = this
+    const partitions = table.section('index')
+    const handleMin = partitions?.offset ?? 0
+    const handleMax =
+      partitions === undefined ? table.meta.dataBytes : partitions.offset + partitions.length
+    const load = (name: string): LoadedBlock => {
+      const section = table.requireSection(name)
+      return loader.loadIndex(table, section.offset, section.length, handleMin, handleMax)
+    }
+    let block: LoadedBlock
+    try {
+      block = load(table.section('tli_tail') === undefined ? 'tli' : 'tli_tail')
+    } catch (error) {
+      if (!VarveError.is(error) || error.kind !== 'corruption') throw error
+      block = load('tli')
+    }
+    this.#set(TABLE_INDEX, this.#keepLoaded(block))
+    return block.length
+  }
+
+  #loadFilter(loader: BlockLoader): number {
+    for (const format of ['varve', 'v5'] as const) {
+      const names = FILTER_SECTIONS[format]
+      const section = this.table.section(names.filter)
+      if (section === undefined) continue
+      this.#set(TABLE_FILTER_KIND, format === 'varve' ? FILTER_RIBBON : FILTER_BURR)
+      const partitions = this.table.section(names.index)
+      if (partitions !== undefined) {
+        const end = section.offset + section.length
+        const { offset, length } = partitions
+        const block = loader.loadIndex(this.table, offset, length, section.offset, end)
+        this.#set(TABLE_FILTER_INDEX, this.#keepLoaded(block))
+        return block.length
+      }
+      const type = BLOCK_TYPE_FILTER
+      const block = loader.loadPayload(this.table, section.offset, section.length, type, 'filter')
+      if (block.length === 0) {
+        this.#set(TABLE_FILTER_KIND, FILTER_NONE)
+        return 0
+      }
+      requireSoundFilter(this.#workspace, this.table, section.offset, block, format === 'varve')
+      this.#set(TABLE_FILTER, this.#keepLoaded(block))
+      this.#set(TABLE_FILTER_LENGTH, block.length)
+      return block.length
+    }
+    return 0
+  }
+}
+
+/** @throws VARVE_INVALID_HEADER where a filter's payload is malformed; probing relies on this check. */
+export function requireSoundFilter(
+  { shared }: Workspace,
+  table: TableFile,
+  offset: number,
+  block: LoadedBlock,
+  isOwn: boolean,
+): void {
+  const validate = isOwn ? shared.kernel.ribbon_validate : shared.kernel.burr_validate
+  if (validate(block.address, block.length) === 0) return
+  throw new VarveError(
+    'VARVE_INVALID_HEADER',
+    `${table.file.path}: the filter block at ${offset} is malformed; compact the tree to rewrite it`,
+    { details: { file: table.file.path, offset, kind: 'filter' } },
+  )
+}
