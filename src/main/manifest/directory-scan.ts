@@ -82,8 +82,8 @@ export function scanDirectory(
       .map(([id, level]) => ({ id, level })),
     missingBlobFiles: [...version.blobFiles.keys()].filter((id) => !blobs.referenced.has(id)),
     // An empty tree that was reopened continues with table 1, as upstream does.
-    nextTableId: Math.max(0, ...levelOf.keys(), tables.maxId) + 1,
-    nextBlobFileId: Math.max(-1, ...version.blobFiles.keys(), blobs.maxId) + 1,
+    nextTableId: Math.max(0, largest(levelOf.keys()), tables.maxId) + 1,
+    nextBlobFileId: Math.max(largest(version.blobFiles.keys()), blobs.maxId) + 1,
   }
 }
 
@@ -116,6 +116,13 @@ export function requireComplete(
   }
 }
 
+/** The largest id, or -1; not `Math.max(...)`, whose arguments lie on the stack. */
+function largest(ids: Iterable<number>): number {
+  let max = -1
+  for (const id of ids) if (id > max) max = id
+  return max
+}
+
 interface SortedFiles {
   readonly referenced: Map<number, LocatedFile>
   readonly orphans: LocatedFile[]
@@ -128,7 +135,7 @@ function sortOut(files: readonly LocatedFile[], live: ReadonlyMap<number, unknow
     referenced: new Map(),
     orphans: [],
     duplicates: [],
-    maxId: files.reduce((max, file) => Math.max(max, file.id), -1),
+    maxId: largest(files.map((file) => file.id)),
   }
   for (const file of files) {
     if (!live.has(file.id)) sorted.orphans.push(file)

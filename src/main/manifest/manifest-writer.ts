@@ -19,6 +19,7 @@
 import { assert, VarveError } from '../../shared/base/errors.js'
 import { COMPARATOR_NAME_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX } from '../../shared/base/limits.js'
 import { encodeFrame } from '../../shared/format/frame.js'
+import type { SnapshotImage } from '../../shared/format/manifest-snapshot.js'
 import { fitsTableList } from '../../shared/format/table-list.js'
 import { diffVersions, encodeVersionEdit } from '../../shared/format/version-edit.js'
 import {
@@ -110,7 +111,12 @@ export class ManifestWriter {
     const oldLog = editLogPath(root, 0)
     if (fs.exists(oldLog)) setAside(fs, root, oldLog, 'edits-0')
     const version = emptyVersion(treeType)
-    installSnapshot(fs, root, version, { ...options, syncMode: options.syncMode ?? 'normal' })
+    installSnapshot(
+      fs,
+      root,
+      { id: version.id, image: encodeSnapshot(version, options) },
+      { hasher: options.codec.hasher, syncMode: options.syncMode ?? 'normal' },
+    )
     return new ManifestWriter(fs, root, options, {
       version,
       snapshotId: 0,
@@ -167,13 +173,14 @@ export class ManifestWriter {
     const defect = versionDefect(next)
     assert(defect === undefined, `a version is sound: ${defect}`)
     const edit = encodeVersionEdit(diffVersions(this.#version, next))
-    const rotates = this.#mustRotate(next, edit.length)
     // Whatever cannot be encoded fails here, before the disk is touched.
-    if (rotates) encodeSnapshot(next, this.#options)
+    const image = this.#mustRotate(next, edit.length)
+      ? encodeSnapshot(next, this.#options)
+      : undefined
     try {
       if (this.#hasTornTail) this.#cutTornTail()
-      if (rotates) this.#rotate(next)
-      else this.#append(edit)
+      if (image === undefined) this.#append(edit)
+      else this.#rotate(next.id, image)
     } catch (error) {
       this.#failure = error
       throw error
@@ -214,12 +221,13 @@ export class ManifestWriter {
     this.#logBytes += frame.length
   }
 
-  #rotate(next: ManifestVersion): void {
-    installSnapshot(this.#fs, this.#root, next, { ...this.#options, syncMode: this.#syncMode })
+  #rotate(id: number, image: SnapshotImage): void {
+    const { hasher } = this.#options.codec
+    installSnapshot(this.#fs, this.#root, { id, image }, { hasher, syncMode: this.#syncMode })
     const old = this.#snapshotId
     this.#log?.close()
     this.#log = undefined
-    this.#snapshotId = next.id
+    this.#snapshotId = id
     this.#logBytes = 0
     this.#isLogNameDurable = false
     for (const path of [editLogPath(this.#root, old), snapshotPath(this.#root, old)]) {
