@@ -1,6 +1,9 @@
 // Builds everything that `build/` holds, in order: the WebAssembly kernel, the TypeScript sources, and, where a
 // C compiler and Node's headers are at hand, the optional native addon. A missing compiler costs a
 // feature, never the build.
+// Builds everything that `build/` holds, in order: the WebAssembly kernel, the TypeScript sources,
+// and, where a C++ compiler and Node's headers are at hand, the optional native addon. A missing
+// compiler costs a feature, never the build.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -26,25 +29,39 @@ function newest(folder) {
   return latest
 }
 
-function buildKernel() {
-  const kernelFolder = join(root, 'src/shared/kernel')
-  const output = join(root, 'build/src/shared/kernel/kernel.wasm')
+const kernelFolder = 'src/shared/kernel'
+
+/** Compiles one WebAssembly module, unless it is newer than everything in `folders`. */
+function buildModule(source, output, folders) {
+  const target = join(root, output)
   const sourceTime = Math.max(
-    newest(join(kernelFolder, 'assembly')),
-    statSync(join(kernelFolder, 'layout.ts')).mtimeMs,
+    ...folders.map((folder) => newest(join(root, folder))),
+    statSync(join(root, kernelFolder, 'layout.ts')).mtimeMs,
     statSync(fileURLToPath(import.meta.url)).mtimeMs,
   )
-  if (existsSync(output) && statSync(output).mtimeMs > sourceTime) return 0
-  mkdirSync(dirname(output), { recursive: true })
-  // One module for all threads, over one imported shared memory. No asserts, no abort and no runtime, so that the
-  // module keeps no data segment and no mutable global: a second instance must not disturb the first.
+  if (existsSync(target) && statSync(target).mtimeMs > sourceTime) return 0
+  mkdirSync(dirname(target), { recursive: true })
+  // One module for all threads, over one imported shared memory. No asserts, no abort and no
+  // runtime, so that the module keeps no data segment and no mutable global: a second instance must
+  // not disturb the first.
   return run('assemblyscript', 'asc', [
-    'src/shared/kernel/assembly/index.ts',
-    ...['--outFile', 'build/src/shared/kernel/kernel.wasm'],
+    ...[source, '--outFile', output],
     ...['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
     ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
     ...['--enable', 'simd', '--enable', 'threads', '--enable', 'bulk-memory'],
   ])
+}
+
+function buildKernel() {
+  const folder = `${kernelFolder}/assembly`
+  return buildModule(`${folder}/index.ts`, `build/${kernelFolder}/kernel.wasm`, [folder])
+}
+
+/** The loops and the baselines that the micro benches time, around the same kernels. */
+function buildBenchKernel() {
+  const folder = 'bench/micro/assembly'
+  const folders = [folder, `${kernelFolder}/assembly`]
+  return buildModule(`${folder}/index.ts`, 'build/bench/micro/bench.wasm', folders)
 }
 
 function buildTypeScript() {
@@ -89,7 +106,7 @@ function buildAddons() {
   return 0
 }
 
-for (const step of [buildKernel, buildTypeScript, buildAddons]) {
+for (const step of [buildKernel, buildBenchKernel, buildTypeScript, buildAddons]) {
   const status = step()
   if (status !== 0) process.exit(status ?? 1)
 }

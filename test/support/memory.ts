@@ -16,6 +16,7 @@ export class TestMemory {
     const pages = mebibytes * 16
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
     this.kernel = instantiateKernel(this.memory)
+    this.kernel.constants_init()
     this.bytes = new Uint8Array(this.memory.buffer)
     this.view = new DataView(this.memory.buffer)
   }

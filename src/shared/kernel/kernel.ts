@@ -5,11 +5,19 @@
  * I1: a kernel takes addresses and lengths and returns integers; the caller has checked that they lie in memory.
  */
 import { readFileSync } from 'node:fs'
+import type { BlockKernel } from './block-kernel.js'
+import type { CodecKernel } from './codec-kernel.js'
+import type { FilterKernel } from './filter-kernel.js'
 import type { HashKernel } from './hash-kernel.js'
 import type { MemtableKernel } from './memtable-kernel.js'
 
 /** Every function that the module exports. */
-export interface Kernel extends HashKernel, MemtableKernel {}
+export interface Kernel
+  extends BlockKernel,
+    CodecKernel,
+    FilterKernel,
+    HashKernel,
+    MemtableKernel {}
 
 let compiled: WebAssembly.Module | undefined
 

@@ -1,1 +1,48 @@
 // The kernel module: every export of every kernel file. Stateless: no globals, no data segment, no allocation.
+export { burr_contains_at, burr_validate } from './burr'
+export { burr_build, burr_scratch_bytes, burr_size_max } from './burr-build'
+export { lz4_compress, lz4_compress_bound, lz4_decompress } from './lz4'
+export {
+  constants_init,
+  xxh3_128_digest,
+  xxh3_128_into,
+  xxh3_128_reset,
+  xxh3_128_update,
+  xxh3_64_into,
+} from './xxh3'
+
+export {
+  memtable_commit,
+  memtable_get,
+  memtable_init,
+  memtable_older,
+  memtable_reserve,
+} from './memtable'
+export {
+  memtable_cursor_first,
+  memtable_cursor_init,
+  memtable_cursor_last,
+  memtable_cursor_next,
+  memtable_cursor_prev,
+  memtable_cursor_seek,
+  memtable_cursor_seek_before,
+} from './memtable-cursor'
+export { block_writer_finish, block_writer_reset, index_writer_add } from './block-writer'
+export {
+  block_decode,
+  block_frame,
+  block_seal,
+  block_verify,
+  data_block_load,
+  data_body_convert,
+} from './block-frame'
+export { resident_block_convert, resident_index_convert } from './restart-block'
+export { index_search_at, resident_search_at } from './resident-block'
+export { cache_find_at, cache_init, cache_insert } from './block-cache'
+export { table_add_at, table_sums_reset } from './table-entries'
+export { merge_build, source_set_entry } from './merge'
+export { compaction_run } from './compaction-stream'
+export { scan_run } from './scan'
+export { point_read } from './point-read'
+export { ribbon_contains_at, ribbon_validate } from './ribbon'
+export { ribbon_build, ribbon_scratch_bytes, ribbon_size_max } from './ribbon-build'

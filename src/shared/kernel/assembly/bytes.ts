@@ -1,0 +1,131 @@
+// Byte primitives of every kernel: comparing and copying keys, varints, heads. Stateless, any thread.
+
+// @ts-ignore: decorator
+/** Orders two keys as unsigned bytes, the shorter prefix first: negative, zero or positive. */
+@inline
+export function compare_keys(a: usize, aLength: i32, b: usize, bLength: i32): i32 {
+  const length = min(aLength, bLength)
+  let i = 0
+  while (i + 8 <= length) {
+    const x = load<u64>(a + i)
+    const y = load<u64>(b + i)
+    if (x != y) return bswap<u64>(x) < bswap<u64>(y) ? -1 : 1
+    i += 8
+  }
+  while (i < length) {
+    const x = <i32>load<u8>(a + i)
+    const y = <i32>load<u8>(b + i)
+    if (x != y) return x - y
+    i++
+  }
+  return aLength - bLength
+}
+
+/** How many leading bytes two keys share. */
+export function common_prefix(a: usize, aLength: i32, b: usize, bLength: i32): i32 {
+  const length = min(aLength, bLength)
+  let i = 0
+  while (i + 8 <= length) {
+    const difference = load<u64>(a + i) ^ load<u64>(b + i)
+    if (difference != 0) return i + <i32>(ctz<u64>(difference) >> 3)
+    i += 8
+  }
+  while (i < length && load<u8>(a + i) == load<u8>(b + i)) i++
+  return i
+}
+
+// @ts-ignore: decorator
+/** The first 4 bytes of a key as a big-endian integer, zero-padded, so that integers order as keys do. */
+@inline
+export function head32(key: usize, length: i32): u32 {
+  if (length >= 4) return bswap<u32>(load<u32>(key))
+  let head: u32 = 0
+  for (let i = 0; i < length; i++) head |= <u32>load<u8>(key + i) << (24 - (i << 3))
+  return head
+}
+
+// @ts-ignore: decorator
+/** The first 8 bytes of a key as a big-endian integer, zero-padded. */
+@inline
+export function head64(key: usize, length: i32): u64 {
+  if (length >= 8) return bswap<u64>(load<u64>(key))
+  let head: u64 = 0
+  for (let i = 0; i < length; i++) head |= <u64>load<u8>(key + i) << (56 - (i << 3))
+  return head
+}
+
+// @ts-ignore: decorator
+/** Bytes of `value` as a varint. */
+@inline
+export function varint_length(value: u64): i32 {
+  return value < 128 ? 1 : (70 - <i32>clz<u64>(value)) / 7
+}
+
+// @ts-ignore: decorator
+/** Writes a varint at `at` and returns the address behind it. */
+@inline
+export function write_varint(at: usize, value: u64): usize {
+  while (value >= 128) {
+    store<u8>(at++, <u8>(value | 128))
+    value >>= 7
+  }
+  store<u8>(at, <u8>value)
+  return at + 1
+}
+
+// @ts-ignore: decorator
+/** Reads a varint that was checked before (bytes of our own making). The address behind it: `skip_varint`. */
+@inline
+export function read_varint(at: usize): u64 {
+  let byte = <u64>load<u8>(at)
+  if (byte < 128) return byte
+  let value = byte & 127
+  let shift: u64 = 7
+  do {
+    byte = <u64>load<u8>(++at)
+    value |= (byte & 127) << shift
+    shift += 7
+  } while (byte >= 128)
+  return value
+}
+
+// @ts-ignore: decorator
+/** The address behind the varint at `at`. */
+@inline
+export function skip_varint(at: usize): usize {
+  while (load<u8>(at) >= 128) at++
+  return at + 1
+}
+
+/**
+ * The length of the varint at `at`, reading nothing at or behind `end`: 0 where it is cut, too long, or over 64 bits.
+ */
+export function checked_varint_length(at: usize, end: usize): i32 {
+  let length = 0
+  while (at + length < end) {
+    const byte = load<u8>(at + length)
+    length++
+    if (byte < 128) return length == 10 && byte > 1 ? 0 : length
+    if (length == 10) return 0
+  }
+  return 0
+}
+
+// @ts-ignore: decorator
+/** Copies `length` bytes; short ones in 8-byte steps without a call. The pieces must not overlap. */
+@inline
+export function copy_bytes(target: usize, source: usize, length: i32): void {
+  if (length > 64) {
+    memory.copy(target, source, length)
+    return
+  }
+  let i = 0
+  while (i + 8 <= length) {
+    store<u64>(target + i, load<u64>(source + i))
+    i += 8
+  }
+  while (i < length) {
+    store<u8>(target + i, load<u8>(source + i))
+    i++
+  }
+}

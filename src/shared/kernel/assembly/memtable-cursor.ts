@@ -1,0 +1,240 @@
+/**
+ * A cursor over a memtable's entries, in internal order, both ways; any thread, in its caller's
+ * memory.
+ *
+ * It holds the slots of one leaf, copied and sorted, and that leaf's fences. Behind its last slot
+ * it looks up the upper fence from the root, before its first one the lower: no leaf links, nothing
+ * to keep alive. Fences stay fences (memtable-tree.ts, I2), so between them nothing that was there
+ * is left out and nothing comes twice, whatever the writer adds meanwhile. Versions of a key are
+ * read from its chain.
+ *
+ *                  index -1        0       ...      count - 1       count
+ *                  before the      slots of the leaf                behind the
+ *                  first entry                                      last entry
+ *
+ * I1: with entry != 0, index is its key's slot; entry 0 is either end, with the leaf at that end.
+ */
+
+import {
+  MEMTABLE_CURSOR_BASE,
+  MEMTABLE_CURSOR_COUNT,
+  MEMTABLE_CURSOR_ENTRY,
+  MEMTABLE_CURSOR_INDEX,
+  MEMTABLE_CURSOR_LOWER,
+  MEMTABLE_CURSOR_SLOTS,
+  MEMTABLE_CURSOR_TOUCHED,
+  MEMTABLE_CURSOR_UPPER,
+  MEMTABLE_CURSOR_VERSION_COUNT,
+  MEMTABLE_CURSOR_VERSION_END,
+  MEMTABLE_CURSOR_VERSIONS,
+  MEMTABLE_CURSOR_VERSIONS_MAX,
+} from '../layout'
+import {
+  anchor_newest,
+  anchor_oldest,
+  entry_compare_key,
+  entry_key,
+  entry_key_length,
+  entry_older,
+} from './memtable-entry'
+import {
+  leaf_sort,
+  leaf_total,
+  node_lower,
+  node_meta,
+  node_side,
+  node_skip,
+  node_upper,
+  slot_anchor,
+  slot_at,
+  slots_lower_bound,
+} from './memtable-node'
+import { tree_find_leaf, tree_last_leaf } from './memtable-tree'
+
+@inline function cursor_base(cursor: usize): usize {
+  return load<u32>(cursor, MEMTABLE_CURSOR_BASE)
+}
+
+@inline function cursor_index(cursor: usize): i32 {
+  return load<i32>(cursor, MEMTABLE_CURSOR_INDEX)
+}
+
+@inline function cursor_count(cursor: usize): i32 {
+  return load<i32>(cursor, MEMTABLE_CURSOR_COUNT)
+}
+
+@inline function cursor_anchor(cursor: usize, index: i32): usize {
+  return slot_anchor(slot_at(cursor + MEMTABLE_CURSOR_SLOTS, index))
+}
+
+/** Puts the cursor on an entry, or, with 0, at an end. RETURNS: the entry. */
+@inline function cursor_stand(cursor: usize, index: i32, entry: usize): usize {
+  store<i32>(cursor, index, MEMTABLE_CURSOR_INDEX)
+  store<u32>(cursor, <u32>entry, MEMTABLE_CURSOR_ENTRY)
+  store<u32>(cursor, 0, MEMTABLE_CURSOR_VERSION_COUNT)
+  return entry
+}
+
+/** Copies a leaf. */
+function cursor_load(cursor: usize, leaf: usize): void {
+  const meta = node_meta(leaf)
+  leaf_sort(leaf, meta, cursor + MEMTABLE_CURSOR_SLOTS)
+  store<i32>(cursor, leaf_total(meta), MEMTABLE_CURSOR_COUNT)
+  store<u32>(cursor, <u32>node_lower(leaf), MEMTABLE_CURSOR_LOWER)
+  store<u32>(cursor, <u32>node_upper(leaf), MEMTABLE_CURSOR_UPPER)
+}
+
+/** The first of the copied slots whose key is not below the key. */
+function cursor_lower_bound(cursor: usize, leaf: usize, key: usize, length: i32): i32 {
+  const side = node_side(leaf, key, length)
+  const count = cursor_count(cursor)
+  if (side != 0) return side < 0 ? 0 : count
+  return slots_lower_bound(cursor + MEMTABLE_CURSOR_SLOTS, count, node_skip(leaf), key, length)
+}
+
+/**
+ * Touches the entries that a scan is about to read. The loads do not wait for each other, as the
+ * scan's own would: 1.4 to 1.7 times the speed for a flush.
+ */
+function cursor_touch(cursor: usize): void {
+  let touched: u64 = 0
+  for (let i = 0, count = cursor_count(cursor); i < count; i++) {
+    const anchor = cursor_anchor(cursor, i)
+    touched ^= load<u64>(anchor) ^ load<u64>(anchor, 64)
+  }
+  store<u32>(cursor, <u32>touched, MEMTABLE_CURSOR_TOUCHED)
+}
+
+/** Readies a cursor over a memtable; it stands nowhere until a seek. */
+export function memtable_cursor_init(cursor: usize, base: usize): void {
+  store<u32>(cursor, <u32>base, MEMTABLE_CURSOR_BASE)
+  store<u32>(cursor, 0, MEMTABLE_CURSOR_COUNT)
+  store<u32>(cursor, 0, MEMTABLE_CURSOR_LOWER)
+  store<u32>(cursor, 0, MEMTABLE_CURSOR_UPPER)
+  cursor_stand(cursor, 0, 0)
+}
+
+/** To the first entry whose key is not below the key: that key's newest version. */
+export function memtable_cursor_seek(cursor: usize, key: usize, length: i32): usize {
+  while (true) {
+    const leaf = tree_find_leaf(cursor_base(cursor), key, length, false)
+    cursor_load(cursor, leaf)
+    const index = cursor_lower_bound(cursor, leaf, key, length)
+    if (index < cursor_count(cursor)) {
+      return cursor_stand(cursor, index, anchor_newest(cursor_anchor(cursor, index)))
+    }
+    const upper = <usize>load<u32>(cursor, MEMTABLE_CURSOR_UPPER)
+    if (upper == 0) return cursor_stand(cursor, index, 0)
+    // A fence at or below the key was cut after the leaf was found: look again.
+    if (entry_compare_key(upper, key, length) > 0) {
+      key = entry_key(upper)
+      length = entry_key_length(upper)
+    }
+  }
+}
+
+/** To the last entry whose key is below the key: that key's oldest version. */
+export function memtable_cursor_seek_before(cursor: usize, key: usize, length: i32): usize {
+  while (true) {
+    const leaf = tree_find_leaf(cursor_base(cursor), key, length, true)
+    cursor_load(cursor, leaf)
+    const index = cursor_lower_bound(cursor, leaf, key, length) - 1
+    if (index >= 0) {
+      return cursor_stand(cursor, index, anchor_oldest(cursor_anchor(cursor, index)))
+    }
+    const lower = <usize>load<u32>(cursor, MEMTABLE_CURSOR_LOWER)
+    if (lower == 0) return cursor_stand(cursor, -1, 0)
+    key = entry_key(lower)
+    length = entry_key_length(lower)
+  }
+}
+
+/** To the first entry. */
+export function memtable_cursor_first(cursor: usize): usize {
+  return memtable_cursor_seek(cursor, 0, 0)
+}
+
+/** To the last entry. */
+export function memtable_cursor_last(cursor: usize): usize {
+  cursor_load(cursor, tree_last_leaf(cursor_base(cursor)))
+  const index = cursor_count(cursor) - 1
+  return cursor_stand(cursor, index, index < 0 ? 0 : anchor_oldest(cursor_anchor(cursor, index)))
+}
+
+/** To the next entry; from before the first one to it; behind the last one it stays. */
+export function memtable_cursor_next(cursor: usize): usize {
+  const entry = <usize>load<u32>(cursor, MEMTABLE_CURSOR_ENTRY)
+  let index = cursor_index(cursor)
+  if (entry != 0) {
+    const older = entry_older(entry)
+    if (older != 0) return cursor_stand(cursor, index, older)
+  } else if (index >= 0) {
+    return 0
+  }
+  if (++index < cursor_count(cursor)) {
+    return cursor_stand(cursor, index, anchor_newest(cursor_anchor(cursor, index)))
+  }
+  return cursor_next_leaf(cursor)
+}
+
+function cursor_next_leaf(cursor: usize): usize {
+  const upper = <usize>load<u32>(cursor, MEMTABLE_CURSOR_UPPER)
+  if (upper == 0) return cursor_stand(cursor, cursor_count(cursor), 0)
+  const entry = memtable_cursor_seek(cursor, entry_key(upper), entry_key_length(upper))
+  cursor_touch(cursor)
+  return entry
+}
+
+/** To the entry before; from behind the last one to it; before the first one it stays. */
+export function memtable_cursor_prev(cursor: usize): usize {
+  const entry = <usize>load<u32>(cursor, MEMTABLE_CURSOR_ENTRY)
+  let index = cursor_index(cursor)
+  if (entry != 0) {
+    const newer = cursor_newer(cursor, entry)
+    if (newer != 0) return newer
+  } else if (index < 0) {
+    return 0
+  }
+  if (--index >= 0) {
+    return cursor_stand(cursor, index, anchor_oldest(cursor_anchor(cursor, index)))
+  }
+  return cursor_prev_leaf(cursor)
+}
+
+function cursor_prev_leaf(cursor: usize): usize {
+  const lower = <usize>load<u32>(cursor, MEMTABLE_CURSOR_LOWER)
+  if (lower == 0) return cursor_stand(cursor, -1, 0)
+  const entry = memtable_cursor_seek_before(cursor, entry_key(lower), entry_key_length(lower))
+  cursor_touch(cursor)
+  return entry
+}
+
+/** Steps to the next newer version of the current key, if there is one. RETURNS: it, or 0. */
+@inline function cursor_newer(cursor: usize, entry: usize): usize {
+  const newest = anchor_newest(cursor_anchor(cursor, cursor_index(cursor)))
+  return newest == entry ? 0 : cursor_newer_from(cursor, newest, entry)
+}
+
+/**
+ * Chains lead one way, from new to old: walk down from the newest once, keep the last steps in a
+ * ring, and serve them from its end.
+ */
+function cursor_newer_from(cursor: usize, newest: usize, entry: usize): usize {
+  const ring = cursor + MEMTABLE_CURSOR_VERSIONS
+  const mask: u32 = MEMTABLE_CURSOR_VERSIONS_MAX - 1
+  let count = load<u32>(cursor, MEMTABLE_CURSOR_VERSION_COUNT)
+  let end = load<u32>(cursor, MEMTABLE_CURSOR_VERSION_END)
+  if (count == 0) {
+    end = 0
+    for (let version = newest; version != entry; version = entry_older(version)) {
+      store<u32>(ring + (<usize>(end++ & mask) << 2), <u32>version)
+    }
+    count = min(end, MEMTABLE_CURSOR_VERSIONS_MAX)
+  }
+  end--
+  const newer = <usize>load<u32>(ring + (<usize>(end & mask) << 2))
+  store<u32>(cursor, end, MEMTABLE_CURSOR_VERSION_END)
+  store<u32>(cursor, count - 1, MEMTABLE_CURSOR_VERSION_COUNT)
+  store<u32>(cursor, <u32>newer, MEMTABLE_CURSOR_ENTRY)
+  return newer
+}

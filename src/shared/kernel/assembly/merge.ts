@@ -1,0 +1,217 @@
+// The k-way merge: a binary heap over memtables and runs of table blocks, in internal key order (user key ascending,
+// seqno descending, newer source first) or exactly reversed. Runs on the thread that owns the MERGE structure.
+//
+// I1: while a source is at the top of the heap and POSITIONED, its entry is the next one.
+// I2: only the top source advances; where it wants a block it stays at the top until it gets one or ends.
+import {
+  EVENT_DONE,
+  EVENT_WANTS_BLOCK,
+  MERGE_HEAP,
+  MERGE_HEAP_COUNT,
+  MERGE_REVERSE,
+  MERGE_SOURCES,
+  MERGE_SOURCE_COUNT,
+  MERGE_WANTED,
+  RESIDENT_COUNT,
+  SOURCE_BLOCK,
+  SOURCE_BYTES,
+  SOURCE_CURSOR,
+  SOURCE_ENDED,
+  SOURCE_GIVEN,
+  SOURCE_GLOBAL_SEQNO,
+  SOURCE_HEAD,
+  SOURCE_INDEX,
+  SOURCE_KEY,
+  SOURCE_KEY_LENGTH,
+  SOURCE_KIND,
+  SOURCE_POSITIONED,
+  SOURCE_RANK,
+  SOURCE_SEQNO,
+  SOURCE_STATE,
+  SOURCE_TYPE,
+  SOURCE_TYPE_MEMTABLE,
+  SOURCE_VALUE,
+  SOURCE_VALUE_LENGTH,
+  SOURCE_WANTS_BLOCK,
+} from '../layout'
+import { compare_keys, head64, read_varint, skip_varint } from './bytes'
+import { memtable_cursor_next, memtable_cursor_prev } from './memtable-cursor'
+import {
+  entry_key,
+  entry_key_length,
+  entry_kind,
+  entry_seqno,
+  entry_value,
+  entry_value_length,
+} from './memtable-entry'
+import { resident_entry } from './resident-block'
+
+/** Returned beside the EVENT codes: the top source is positioned. */
+export const MERGE_READY = -1
+
+// @ts-ignore: decorator
+@inline
+function load_block_entry(source: usize): void {
+  const entry = resident_entry(<usize>load<u32>(source, SOURCE_BLOCK), load<i32>(source, SOURCE_INDEX))
+  let at = entry + 1
+  const seqno = read_varint(at)
+  at = skip_varint(at)
+  const keyLength = <u32>read_varint(at)
+  at = skip_varint(at)
+  const valueLength = <u32>read_varint(at)
+  const key = skip_varint(at)
+  store<u64>(source, head64(key, keyLength), SOURCE_HEAD)
+  store<u64>(source, seqno + load<u64>(source, SOURCE_GLOBAL_SEQNO), SOURCE_SEQNO)
+  store<u32>(source, <u32>key, SOURCE_KEY)
+  store<u32>(source, keyLength, SOURCE_KEY_LENGTH)
+  store<u32>(source, <u32>key + keyLength, SOURCE_VALUE)
+  store<u32>(source, valueLength, SOURCE_VALUE_LENGTH)
+  store<u32>(source, <u32>load<u8>(entry), SOURCE_KIND)
+  store<u32>(source, SOURCE_POSITIONED, SOURCE_STATE)
+}
+
+// @ts-ignore: decorator
+@inline
+function load_memtable_entry(source: usize, entry: usize): void {
+  if (entry == 0) {
+    store<u32>(source, SOURCE_ENDED, SOURCE_STATE)
+    return
+  }
+  const key = entry_key(entry)
+  const keyLength = entry_key_length(entry)
+  store<u64>(source, head64(key, keyLength), SOURCE_HEAD)
+  store<u64>(source, entry_seqno(entry), SOURCE_SEQNO)
+  store<u32>(source, <u32>key, SOURCE_KEY)
+  store<u32>(source, <u32>keyLength, SOURCE_KEY_LENGTH)
+  store<u32>(source, <u32>entry_value(entry), SOURCE_VALUE)
+  store<u32>(source, <u32>entry_value_length(entry), SOURCE_VALUE_LENGTH)
+  store<u32>(source, <u32>entry_kind(entry), SOURCE_KIND)
+  store<u32>(source, SOURCE_POSITIONED, SOURCE_STATE)
+}
+
+/** Makes a memtable source stand on `entry` (0: it has ended), where its cursor already stands. */
+export function source_set_entry(source: usize, entry: i32): void {
+  load_memtable_entry(source, <usize>entry)
+}
+
+// @ts-ignore: decorator
+@inline
+function advance_source(source: usize, reverse: bool): void {
+  if (load<u32>(source, SOURCE_TYPE) == SOURCE_TYPE_MEMTABLE) {
+    const cursor = <usize>load<u32>(source, SOURCE_CURSOR)
+    load_memtable_entry(source, <usize>(reverse ? memtable_cursor_prev(cursor) : memtable_cursor_next(cursor)))
+    return
+  }
+  const index = load<i32>(source, SOURCE_INDEX) + (reverse ? -1 : 1)
+  const count = load<i32>(<usize>load<u32>(source, SOURCE_BLOCK), RESIDENT_COUNT)
+  if (index < 0 || index >= count) {
+    store<u32>(source, SOURCE_WANTS_BLOCK, SOURCE_STATE)
+    return
+  }
+  store<i32>(source, index, SOURCE_INDEX)
+  load_block_entry(source)
+}
+
+/** True when source `a` comes before source `b`. */
+// @ts-ignore: decorator
+@inline
+function comes_before(a: usize, b: usize, reverse: bool): bool {
+  const headA = load<u64>(a, SOURCE_HEAD)
+  const headB = load<u64>(b, SOURCE_HEAD)
+  if (headA != headB) return (headA < headB) != reverse
+  const order = compare_keys(
+    <usize>load<u32>(a, SOURCE_KEY),
+    load<i32>(a, SOURCE_KEY_LENGTH),
+    <usize>load<u32>(b, SOURCE_KEY),
+    load<i32>(b, SOURCE_KEY_LENGTH),
+  )
+  if (order != 0) return order < 0 != reverse
+  const seqnoA = load<u64>(a, SOURCE_SEQNO)
+  const seqnoB = load<u64>(b, SOURCE_SEQNO)
+  if (seqnoA != seqnoB) return seqnoA > seqnoB != reverse
+  return load<u32>(a, SOURCE_RANK) < load<u32>(b, SOURCE_RANK) != reverse
+}
+
+function sift_down(merge: usize, start: i32): void {
+  const heap = <usize>load<u32>(merge, MERGE_HEAP)
+  const count = load<i32>(merge, MERGE_HEAP_COUNT)
+  const reverse = load<u32>(merge, MERGE_REVERSE) != 0
+  const moving = <usize>load<u32>(heap + (<usize>start << 2))
+  let at = start
+  while (true) {
+    let child = (at << 1) + 1
+    if (child >= count) break
+    let source = <usize>load<u32>(heap + (<usize>child << 2))
+    if (child + 1 < count) {
+      const other = <usize>load<u32>(heap + (<usize>child << 2), 4)
+      if (comes_before(other, source, reverse)) {
+        child++
+        source = other
+      }
+    }
+    if (comes_before(moving, source, reverse)) break
+    store<u32>(heap + (<usize>at << 2), <u32>source)
+    at = child
+  }
+  store<u32>(heap + (<usize>at << 2), <u32>moving)
+}
+
+/** Builds the heap of sources that are GIVEN, POSITIONED or ENDED. */
+export function merge_build(merge: usize): void {
+  const heap = <usize>load<u32>(merge, MERGE_HEAP)
+  const sources = <usize>load<u32>(merge, MERGE_SOURCES)
+  const sourceCount = load<i32>(merge, MERGE_SOURCE_COUNT)
+  let count = 0
+  for (let i = 0; i < sourceCount; i++) {
+    const source = sources + <usize>i * SOURCE_BYTES
+    if (load<u32>(source, SOURCE_STATE) == SOURCE_GIVEN) load_block_entry(source)
+    if (load<u32>(source, SOURCE_STATE) == SOURCE_ENDED) continue
+    store<u32>(heap + (<usize>count << 2), <u32>source)
+    count++
+  }
+  store<i32>(merge, count, MERGE_HEAP_COUNT)
+  for (let i = (count >> 1) - 1; i >= 0; i--) sift_down(merge, i)
+}
+
+/** Brings the next source to the top: MERGE_READY, EVENT_DONE, or EVENT_WANTS_BLOCK with MERGE_WANTED set. */
+export function merge_settle(merge: usize): i32 {
+  const heap = <usize>load<u32>(merge, MERGE_HEAP)
+  while (true) {
+    const count = load<i32>(merge, MERGE_HEAP_COUNT)
+    if (count == 0) return EVENT_DONE
+    const source = <usize>load<u32>(heap)
+    const state = load<u32>(source, SOURCE_STATE)
+    if (state == SOURCE_POSITIONED) return MERGE_READY
+    if (state == SOURCE_WANTS_BLOCK) {
+      const number = (source - <usize>load<u32>(merge, MERGE_SOURCES)) / SOURCE_BYTES
+      store<u32>(merge, <u32>number, MERGE_WANTED)
+      return EVENT_WANTS_BLOCK
+    }
+    if (state == SOURCE_GIVEN) {
+      load_block_entry(source)
+    } else {
+      store<i32>(merge, count - 1, MERGE_HEAP_COUNT)
+      if (count == 1) return EVENT_DONE
+      store<u32>(heap, load<u32>(heap + (<usize>(count - 1) << 2)))
+    }
+    sift_down(merge, 0)
+  }
+}
+
+// @ts-ignore: decorator
+/** The source whose entry is next; only after {@link merge_settle} said MERGE_READY. */
+@inline
+export function merge_top(merge: usize): usize {
+  return <usize>load<u32>(<usize>load<u32>(merge, MERGE_HEAP))
+}
+
+// @ts-ignore: decorator
+/** Steps over the top entry. */
+@inline
+export function merge_advance(merge: usize): void {
+  const source = merge_top(merge)
+  advance_source(source, load<u32>(merge, MERGE_REVERSE) != 0)
+  if (load<u32>(source, SOURCE_STATE) == SOURCE_POSITIONED && load<i32>(merge, MERGE_HEAP_COUNT) > 1) {
+    sift_down(merge, 0)
+  }
+}

@@ -1,0 +1,271 @@
+// The point read (semantics.md 6.1), top to bottom: memtables newest first, then runs in the order of the read state,
+// each gated by key range, seqno range and filter, then index, block, entry. One call where every block is cached; it
+// comes back to the calling thread only to have a block loaded, and is then called again with the same READ structure.
+//
+// Lock-free, any thread: what it reads is published before its address is, and stays while the read state is held.
+//
+// I1: in L0 every run is asked that could hold a newer version than the best found; deeper, the first hit ends the read.
+// I2: a resumed read goes on at READ_RUN; what was found before stays found.
+import {
+  FILTER_BURR,
+  FILTER_NONE,
+  INDEX_COUNT,
+  INDEX_RECORD_OFFSET,
+  INDEX_RECORD_SIZE,
+  READ_ABSENT,
+  READ_CACHE,
+  READ_FOUND,
+  READ_FOUND_KIND,
+  READ_FOUND_LEVEL,
+  READ_FOUND_SEQNO,
+  READ_FOUND_VALUE,
+  READ_FOUND_VALUE_LENGTH,
+  READ_HASH,
+  READ_HAS_HASH,
+  READ_KEY,
+  READ_KEY_LENGTH,
+  READ_LOADED,
+  READ_LOADED_BYTES,
+  READ_LOADED_COUNT,
+  READ_MEMTABLES_DONE,
+  READ_PRESENT,
+  READ_RUN,
+  READ_SEQNO,
+  READ_STATE,
+  READ_WANTED_KIND,
+  READ_WANTED_OFFSET,
+  READ_WANTED_SIZE,
+  READ_WANTED_TABLE,
+  READ_WANTS_BLOCK,
+  RESIDENT_COUNT,
+  RUN_BYTES,
+  RUN_LEVEL,
+  RUN_TABLES,
+  RUN_TABLE_COUNT,
+  STATE_MEMTABLES,
+  STATE_MEMTABLE_COUNT,
+  STATE_RUNS,
+  STATE_RUN_COUNT,
+  TABLE_FILTER,
+  TABLE_FILTER_INDEX,
+  TABLE_FILTER_KIND,
+  TABLE_FLAGS,
+  TABLE_GLOBAL_SEQNO,
+  TABLE_INDEX,
+  TABLE_KEY_MAX,
+  TABLE_KEY_MAX_LENGTH,
+  TABLE_KEY_MIN,
+  TABLE_KEY_MIN_LENGTH,
+  TABLE_OWNER,
+  TABLE_RESTRICTION,
+  TABLE_RESTRICTION_LENGTH,
+  TABLE_SEQNO_MAX,
+  TABLE_SEQNO_MIN,
+  TABLE_TWO_LEVEL,
+  WANTED_DATA,
+  WANTED_FILTER,
+  WANTED_INDEX,
+} from '../layout'
+import { cache_find } from './block-cache'
+import { burr_contains } from './burr'
+import { compare_keys, read_varint, skip_varint } from './bytes'
+import { memtable_get_hashed } from './memtable'
+import {
+  entry_kind,
+  entry_seqno,
+  entry_value,
+  entry_value_length,
+} from './memtable-entry'
+import { memtable_hash } from './memtable-hash'
+import { index_record, index_search, resident_entry, resident_search } from './resident-block'
+import { ribbon_contains } from './ribbon'
+import { xxh3_64 } from './xxh3'
+
+// @ts-ignore: decorator
+/** The key's XXH3-64, made once a read. */
+@inline
+function filter_hash(read: usize): u64 {
+  if (load<u32>(read, READ_HAS_HASH) == 0) {
+    const hash = xxh3_64(<usize>load<u32>(read, READ_KEY), load<i32>(read, READ_KEY_LENGTH))
+    store<u64>(read, hash, READ_HASH)
+    store<u32>(read, 1, READ_HAS_HASH)
+  }
+  return load<u64>(read, READ_HASH)
+}
+
+// @ts-ignore: decorator
+@inline
+function filter_contains(kind: u32, filter: usize, hash: u64): bool {
+  return kind == FILTER_BURR ? burr_contains(filter, hash) : ribbon_contains(filter, hash)
+}
+
+/** A block of `table` at `offset`: from the cache, or among those that the calling thread loaded for this read; or 0. */
+function find_block(read: usize, table: usize, offset: u64): usize {
+  const cached = cache_find(<usize>load<u32>(read, READ_CACHE), load<u32>(table, TABLE_OWNER), offset)
+  if (cached != 0) return cached
+  const count = load<i32>(read, READ_LOADED_COUNT)
+  const loaded = <usize>load<u32>(read, READ_LOADED)
+  for (let i = 0; i < count; i++) {
+    const record = loaded + <usize>i * READ_LOADED_BYTES
+    if (load<u32>(record) == <u32>table && load<u64>(record, 8) == offset) return <usize>load<u32>(record, 4)
+  }
+  return 0
+}
+
+function want_block(read: usize, table: usize, kind: u32, record: usize): i32 {
+  store<u32>(read, <u32>table, READ_WANTED_TABLE)
+  store<u32>(read, kind, READ_WANTED_KIND)
+  store<u64>(read, load<u64>(record, INDEX_RECORD_OFFSET), READ_WANTED_OFFSET)
+  store<u32>(read, load<u32>(record, INDEX_RECORD_SIZE), READ_WANTED_SIZE)
+  return READ_WANTS_BLOCK
+}
+
+/** The table of a run whose key range may hold the key, or 0. */
+function covering_table(run: usize, key: usize, keyLength: i32): usize {
+  const tables = <usize>load<u32>(run, RUN_TABLES)
+  let low = 0
+  let high = load<i32>(run, RUN_TABLE_COUNT)
+  const count = high
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const table = <usize>load<u32>(tables + (<usize>middle << 2))
+    const order = compare_keys(
+      <usize>load<u32>(table, TABLE_KEY_MAX),
+      load<i32>(table, TABLE_KEY_MAX_LENGTH),
+      key,
+      keyLength,
+    )
+    if (order < 0) low = middle + 1
+    else high = middle
+  }
+  if (low == count) return 0
+  const table = <usize>load<u32>(tables + (<usize>low << 2))
+  const least = <usize>load<u32>(table, TABLE_KEY_MIN)
+  if (compare_keys(least, load<i32>(table, TABLE_KEY_MIN_LENGTH), key, keyLength) > 0) return 0
+  const restriction = <usize>load<u32>(table, TABLE_RESTRICTION)
+  if (restriction == 0) return table
+  const isBelow = compare_keys(key, keyLength, restriction, load<i32>(table, TABLE_RESTRICTION_LENGTH)) < 0
+  return isBelow ? 0 : table
+}
+
+/** Asks the table's filter: READ_ABSENT, READ_PRESENT for "maybe", or READ_WANTS_BLOCK for a partition. */
+function ask_filter(read: usize, table: usize, key: usize, keyLength: i32): i32 {
+  const kind = load<u32>(table, TABLE_FILTER_KIND)
+  if (kind == FILTER_NONE) return READ_PRESENT
+  const partitions = <usize>load<u32>(table, TABLE_FILTER_INDEX)
+  if (partitions == 0) {
+    const filter = <usize>load<u32>(table, TABLE_FILTER)
+    return filter_contains(kind, filter, filter_hash(read)) ? READ_PRESENT : READ_ABSENT
+  }
+  const number = index_search(partitions, key, keyLength, u64.MAX_VALUE)
+  if (number == load<i32>(partitions, INDEX_COUNT)) return READ_ABSENT
+  const record = index_record(partitions, number)
+  const filter = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
+  if (filter == 0) return want_block(read, table, WANTED_FILTER, record)
+  // An empty partition excludes nothing; the loader stores its length in front.
+  if (load<u32>(filter) == 0) return READ_PRESENT
+  return filter_contains(kind, filter + 8, filter_hash(read)) ? READ_PRESENT : READ_ABSENT
+}
+
+/** Books the entry of `block` as the best answer if it is the key's and newer than what was found. */
+function take_entry(read: usize, table: usize, block: usize, key: usize, keyLength: i32, seqno: u64): void {
+  const number = resident_search(block, key, keyLength, seqno)
+  if (number == load<i32>(block, RESIDENT_COUNT)) return
+  const entry = resident_entry(block, number)
+  let at = entry + 1
+  const entrySeqno = read_varint(at) + load<u64>(table, TABLE_GLOBAL_SEQNO)
+  at = skip_varint(at)
+  const entryKeyLength = <i32>read_varint(at)
+  if (entryKeyLength != keyLength) return
+  at = skip_varint(at)
+  const valueLength = <u32>read_varint(at)
+  at = skip_varint(at)
+  if (compare_keys(at, keyLength, key, keyLength) != 0) return
+  if (load<u32>(read, READ_FOUND) != 0 && load<u64>(read, READ_FOUND_SEQNO) >= entrySeqno) return
+  store<u32>(read, 1, READ_FOUND)
+  store<u32>(read, <u32>load<u8>(entry), READ_FOUND_KIND)
+  store<u64>(read, entrySeqno, READ_FOUND_SEQNO)
+  store<u32>(read, <u32>at + <u32>keyLength, READ_FOUND_VALUE)
+  store<u32>(read, valueLength, READ_FOUND_VALUE_LENGTH)
+}
+
+/** Looks into one table: READ_PRESENT when it is done, whatever came of it, or READ_WANTS_BLOCK. */
+function ask_table(read: usize, table: usize, key: usize, keyLength: i32): i32 {
+  const seqno = load<u64>(read, READ_SEQNO)
+  if (load<u64>(table, TABLE_SEQNO_MIN) >= seqno) return READ_PRESENT
+  if (load<u32>(read, READ_FOUND) != 0) {
+    if (load<u64>(table, TABLE_SEQNO_MAX) <= load<u64>(read, READ_FOUND_SEQNO)) return READ_PRESENT
+  }
+  const asked = ask_filter(read, table, key, keyLength)
+  if (asked != READ_PRESENT) return asked == READ_ABSENT ? READ_PRESENT : asked
+  // Seqnos in the file are local; those of an ingested table all count from its global seqno.
+  const globalSeqno = load<u64>(table, TABLE_GLOBAL_SEQNO)
+  if (globalSeqno >= seqno) return READ_PRESENT
+  const local = seqno - globalSeqno
+  let index = <usize>load<u32>(table, TABLE_INDEX)
+  if ((load<u32>(table, TABLE_FLAGS) & TABLE_TWO_LEVEL) != 0) {
+    const number = index_search(index, key, keyLength, local)
+    if (number == load<i32>(index, INDEX_COUNT)) return READ_PRESENT
+    const record = index_record(index, number)
+    index = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
+    if (index == 0) return want_block(read, table, WANTED_INDEX, record)
+  }
+  const number = index_search(index, key, keyLength, local)
+  if (number == load<i32>(index, INDEX_COUNT)) return READ_PRESENT
+  const record = index_record(index, number)
+  const block = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
+  if (block == 0) return want_block(read, table, WANTED_DATA, record)
+  take_entry(read, table, block, key, keyLength, local)
+  return READ_PRESENT
+}
+
+/** Asks the memtables, newest first; true where one of them answered. */
+function ask_memtables(read: usize, state: usize, key: usize, keyLength: i32): bool {
+  const count = load<i32>(state, STATE_MEMTABLE_COUNT)
+  const memtables = <usize>load<u32>(state, STATE_MEMTABLES)
+  const seqno = load<u64>(read, READ_SEQNO)
+  const hash = memtable_hash(key, keyLength)
+  for (let i = 0; i < count; i++) {
+    const memtable = <usize>load<u32>(memtables + (<usize>i << 2))
+    const entry = memtable_get_hashed(memtable, hash, key, keyLength, seqno)
+    if (entry == 0) continue
+    store<u32>(read, 1, READ_FOUND)
+    store<u32>(read, <u32>entry_kind(entry), READ_FOUND_KIND)
+    store<u64>(read, entry_seqno(entry), READ_FOUND_SEQNO)
+    store<u32>(read, <u32>entry_value(entry), READ_FOUND_VALUE)
+    store<u32>(read, <u32>entry_value_length(entry), READ_FOUND_VALUE_LENGTH)
+    return true
+  }
+  return false
+}
+
+/**
+ * Finds the newest visible version of the key: READ_ABSENT, READ_PRESENT with the READ_FOUND fields set (the kind may
+ * be a tombstone), or READ_WANTS_BLOCK with the READ_WANTED fields set.
+ */
+export function point_read(read: usize): i32 {
+  const state = <usize>load<u32>(read, READ_STATE)
+  const key = <usize>load<u32>(read, READ_KEY)
+  const keyLength = load<i32>(read, READ_KEY_LENGTH)
+  if (load<u32>(read, READ_MEMTABLES_DONE) == 0) {
+    if (ask_memtables(read, state, key, keyLength)) return READ_PRESENT
+    store<u32>(read, 1, READ_MEMTABLES_DONE)
+  }
+  const runCount = load<i32>(state, STATE_RUN_COUNT)
+  const runs = <usize>load<u32>(state, STATE_RUNS)
+  for (let i = load<i32>(read, READ_RUN); i < runCount; i++) {
+    const run = runs + <usize>i * RUN_BYTES
+    const level = load<u32>(run, RUN_LEVEL)
+    const found = load<u32>(read, READ_FOUND) != 0
+    if (found && level != load<u32>(read, READ_FOUND_LEVEL)) return READ_PRESENT
+    const table = covering_table(run, key, keyLength)
+    if (table != 0) {
+      store<i32>(read, i, READ_RUN)
+      if (ask_table(read, table, key, keyLength) == READ_WANTS_BLOCK) return READ_WANTS_BLOCK
+      if (load<u32>(read, READ_FOUND) != 0) {
+        if (!found) store<u32>(read, level, READ_FOUND_LEVEL)
+      }
+    }
+  }
+  return load<u32>(read, READ_FOUND) != 0 ? READ_PRESENT : READ_ABSENT
+}

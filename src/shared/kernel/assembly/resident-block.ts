@@ -1,0 +1,151 @@
+// Searches resident blocks and resident indexes (layout.ts). They were checked when they were made, so nothing here
+// checks again. Lock-free, any thread.
+import {
+  INDEX_COUNT,
+  INDEX_HEADS,
+  INDEX_PREFIX_LENGTH,
+  INDEX_RECORD_BYTES,
+  INDEX_RECORD_KEY,
+  INDEX_RECORD_KEY_LENGTH,
+  INDEX_RECORD_SEQNO,
+  RESIDENT_COUNT,
+  RESIDENT_PREFIX_LENGTH,
+  RESIDENT_SLOTS,
+  RESIDENT_SLOT_BYTES,
+} from '../layout'
+import { common_prefix, compare_keys, head32, head64, read_varint, skip_varint } from './bytes'
+
+// @ts-ignore: decorator
+/** The address of entry number `index`. */
+@inline
+export function resident_entry(block: usize, index: i32): usize {
+  return block + load<u32>(block + RESIDENT_SLOTS + <usize>index * RESIDENT_SLOT_BYTES, 4)
+}
+
+// @ts-ignore: decorator
+/** The address of an entry's key length; value length, key and value follow. */
+@inline
+export function resident_lengths(entry: usize): usize {
+  return skip_varint(entry + 1)
+}
+
+/** Orders entry number `index` against (key, anything): as compare_keys(entry's key, key). */
+function compare_entry(block: usize, index: i32, key: usize, keyLength: i32): i32 {
+  const lengths = resident_lengths(resident_entry(block, index))
+  const entryKeyLength = <i32>read_varint(lengths)
+  return compare_keys(skip_varint(skip_varint(lengths)), entryKeyLength, key, keyLength)
+}
+
+// @ts-ignore: decorator
+/** How a key stands to a block's common prefix: 0 shares it, negative below every key, positive above. */
+@inline
+function compare_prefix(key: usize, keyLength: i32, first: usize, prefix: i32): i32 {
+  if (prefix == 0) return 0
+  const shared = common_prefix(key, keyLength, first, prefix)
+  if (shared == prefix) return 0
+  if (shared == keyLength) return -1
+  return load<u8>(key + <usize>shared) < load<u8>(first + <usize>shared) ? -1 : 1
+}
+
+/**
+ * The number of the first entry whose key is above `key`, or equal to it with a seqno below `seqno`; the block's count
+ * where there is none. With seqno = u64.MAX_VALUE it is the first entry with a key at or above `key`.
+ */
+export function resident_search(block: usize, key: usize, keyLength: i32, seqno: u64): i32 {
+  const count = <i32>load<u32>(block, RESIDENT_COUNT)
+  const prefix = <i32>load<u32>(block, RESIDENT_PREFIX_LENGTH)
+  const firstLengths = resident_lengths(resident_entry(block, 0))
+  const firstKey = skip_varint(skip_varint(firstLengths))
+  const place = compare_prefix(key, keyLength, firstKey, prefix)
+  if (place != 0) return place < 0 ? 0 : count
+  const head = head32(key + <usize>prefix, keyLength - prefix)
+  // The first slot whose head is not below the sought one: branch-free, one load a step.
+  const slots = block + RESIDENT_SLOTS
+  let low = 0
+  let remaining = count
+  while (remaining > 0) {
+    const half = remaining >> 1
+    const below = load<u32>(slots + (<usize>(low + half) << 3)) < head
+    low = below ? low + half + 1 : low
+    remaining = below ? remaining - half - 1 : half
+  }
+  // Equal heads are settled by whole keys, in order; blocks with long runs of them take a second binary search.
+  let high = low
+  let width = 1
+  while (high < count && load<u32>(slots + (<usize>high << 3)) == head) {
+    high += width
+    width <<= 1
+  }
+  if (high > count) high = count
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const order = compare_entry(block, middle, key, keyLength)
+    if (order < 0 || (order == 0 && read_varint(resident_entry(block, middle) + 1) >= seqno)) {
+      low = middle + 1
+    } else {
+      high = middle
+    }
+  }
+  return low
+}
+
+/** As {@link resident_search}, for callers outside: a seqno is a safe integer, and negative for "any". */
+export function resident_search_at(block: usize, key: usize, keyLength: i32, seqno: f64): i32 {
+  return resident_search(block, key, keyLength, seqno < 0 ? u64.MAX_VALUE : <u64>seqno)
+}
+
+// @ts-ignore: decorator
+/** The record of index entry number `index`. */
+@inline
+export function index_record(index: usize, number: i32): usize {
+  const count = load<u32>(index, INDEX_COUNT)
+  return index + INDEX_HEADS + (<usize>count << 3) + <usize>number * INDEX_RECORD_BYTES
+}
+
+/**
+ * The number of the first index entry that is not wholly before (key, seqno): the seek rule of format-table.md 11.2.
+ * The index's count where there is none. With u64.MAX_VALUE it is the first entry with an end key at or above `key`.
+ */
+export function index_search(index: usize, key: usize, keyLength: i32, seqno: u64): i32 {
+  const count = <i32>load<u32>(index, INDEX_COUNT)
+  const prefix = <i32>load<u32>(index, INDEX_PREFIX_LENGTH)
+  const records = index + INDEX_HEADS + (<usize>count << 3)
+  const firstKey = index + load<u32>(records, INDEX_RECORD_KEY)
+  const place = compare_prefix(key, keyLength, firstKey, prefix)
+  if (place != 0) return place < 0 ? 0 : count
+  const head = head64(key + <usize>prefix, keyLength - prefix)
+  const heads = index + INDEX_HEADS
+  let low = 0
+  let remaining = count
+  while (remaining > 0) {
+    const half = remaining >> 1
+    const below = load<u64>(heads + (<usize>(low + half) << 3)) < head
+    low = below ? low + half + 1 : low
+    remaining = below ? remaining - half - 1 : half
+  }
+  let high = low
+  let width = 1
+  while (high < count && load<u64>(heads + (<usize>high << 3)) == head) {
+    high += width
+    width <<= 1
+  }
+  if (high > count) high = count
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const record = records + <usize>middle * INDEX_RECORD_BYTES
+    const order = compare_keys(
+      index + load<u32>(record, INDEX_RECORD_KEY),
+      <i32>load<u32>(record, INDEX_RECORD_KEY_LENGTH),
+      key,
+      keyLength,
+    )
+    if (order < 0 || (order == 0 && load<u64>(record, INDEX_RECORD_SEQNO) >= seqno)) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** As {@link index_search}, for callers outside: a seqno is a safe integer, and negative for "any". */
+export function index_search_at(index: usize, key: usize, keyLength: i32, seqno: f64): i32 {
+  return index_search(index, key, keyLength, seqno < 0 ? u64.MAX_VALUE : <u64>seqno)
+}

@@ -1,0 +1,319 @@
+// Reads bodies of restart blocks as they come from disk (format-table.md 7, 8, 11) and converts them into the resident
+// forms of layout.ts. Everything is checked before it is used, so what the other kernels meet in memory is sound.
+//
+// I1: no byte outside [source, source + length) is read and none outside the target written, whatever the body says.
+// I2: after success the keys ascend, versions of one key descend by seqno, and every offset lies inside the target.
+import {
+  BLOCK_ERROR_COUNT,
+  BLOCK_ERROR_ENTRY,
+  BLOCK_ERROR_HANDLE,
+  BLOCK_ERROR_ORDER,
+  BLOCK_ERROR_TRAILER,
+  BLOCK_NO_SPACE,
+  INDEX_BYTES,
+  INDEX_COUNT,
+  INDEX_HEADS,
+  INDEX_PREFIX_LENGTH,
+  INDEX_RECORD_BYTES,
+  INDEX_RECORD_KEY,
+  INDEX_RECORD_KEY_LENGTH,
+  INDEX_RECORD_OFFSET,
+  INDEX_RECORD_SEQNO,
+  INDEX_RECORD_SIZE,
+  KIND_MAX,
+  RESIDENT_BYTES,
+  RESIDENT_COUNT,
+  RESIDENT_PREFIX_LENGTH,
+  RESIDENT_SLOTS,
+  RESIDENT_SLOT_BYTES,
+  RESTART_TRAILER_BYTES,
+} from '../layout'
+import {
+  checked_varint_length,
+  common_prefix,
+  compare_keys,
+  copy_bytes,
+  head32,
+  head64,
+  read_varint,
+  varint_length,
+  write_varint,
+} from './bytes'
+
+/** Longest user key. */
+const KEY_MAX: u64 = 65535
+
+/** Fewest bytes an entry takes: kind, seqno, two lengths. */
+const ENTRY_BYTES_MIN = 4
+
+/**
+ * Checks the trailer of a body and where its parts lie. Returns where the entries end (the terminator's offset), or a
+ * negative error.
+ */
+export function restart_block_check(body: usize, length: i32): i32 {
+  if (length < RESTART_TRAILER_BYTES + 2) return BLOCK_ERROR_TRAILER
+  const trailerOffset = <u32>(length - RESTART_TRAILER_BYTES)
+  const trailer = body + trailerOffset
+  const step = <u32>load<u8>(trailer, 1)
+  const heads = load<u32>(trailer, 2)
+  const binaryOffset = load<u32>(trailer, 6)
+  const hashLength = load<u32>(trailer, 10)
+  const hashOffset = load<u32>(trailer, 14)
+  const interval = <u64>load<u8>(trailer)
+  const count = <u64>load<u32>(trailer, 27)
+  if (interval == 0 || (step != 2 && step != 4) || heads == 0) return BLOCK_ERROR_TRAILER
+  if ((hashLength == 0) != (hashOffset == 0)) return BLOCK_ERROR_TRAILER
+  if (hashLength != 0 && <u64>hashOffset + hashLength != <u64>trailerOffset) return BLOCK_ERROR_TRAILER
+  const binaryEnd = <u64>binaryOffset + <u64>heads * step
+  if (binaryEnd != <u64>(hashLength != 0 ? hashOffset : trailerOffset)) return BLOCK_ERROR_TRAILER
+  if (binaryOffset == 0 || load<u8>(body + binaryOffset - 1) != 0xff) return BLOCK_ERROR_TRAILER
+  const entriesEnd = binaryOffset - 1
+  if (count * ENTRY_BYTES_MIN > <u64>entriesEnd) return BLOCK_ERROR_COUNT
+  if ((count + interval - 1) / interval != <u64>heads) return BLOCK_ERROR_COUNT
+  return <i32>entriesEnd
+}
+
+// @ts-ignore: decorator
+/** The offset of restart head number `index`, from the binary index of a checked body. */
+@inline
+function head_offset(trailer: usize, body: usize, index: u32): u32 {
+  const binary = body + load<u32>(trailer, 6)
+  return load<u8>(trailer, 1) == 2
+    ? <u32>load<u16>(binary + (<usize>index << 1))
+    : load<u32>(binary + (<usize>index << 2))
+}
+
+// @ts-ignore: decorator
+/** Adds an error to a running address: addresses are below 2 GiB, so a negative one marks the error. */
+@inline
+function failed(at: i32): bool {
+  return at < 0
+}
+
+/**
+ * Reads key lengths at `at`. For a head: key length; else shared and rest lengths. Stores shared at `out`, rest at
+ * `out + 4`; returns the address of the key bytes, or a negative error.
+ */
+function read_key_lengths(at: usize, end: usize, isHead: bool, headLength: i32, out: usize): i32 {
+  let shared: u64 = 0
+  if (!isHead) {
+    const sharedLength = checked_varint_length(at, end)
+    if (sharedLength == 0) return BLOCK_ERROR_ENTRY
+    shared = read_varint(at)
+    at += sharedLength
+    if (shared > <u64>headLength) return BLOCK_ERROR_ENTRY
+  }
+  const restLength = checked_varint_length(at, end)
+  if (restLength == 0) return BLOCK_ERROR_ENTRY
+  const rest = read_varint(at)
+  at += restLength
+  if (shared + rest > KEY_MAX || shared + rest == 0 || rest > <u64>(end - at)) return BLOCK_ERROR_ENTRY
+  store<u32>(out, <u32>shared)
+  store<u32>(out, <u32>rest, 4)
+  return <i32>at
+}
+
+/**
+ * Converts a data block body into a resident block at `target`. `scratch` takes 16 bytes. Returns the resident
+ * block's size, BLOCK_NO_SPACE, or an error.
+ */
+export function resident_block_convert(
+  body: usize,
+  length: i32,
+  target: usize,
+  capacity: i32,
+  scratch: usize,
+): i32 {
+  const entriesEnd = restart_block_check(body, length)
+  if (entriesEnd < 0) return entriesEnd
+  const trailer = body + <usize>(length - RESTART_TRAILER_BYTES)
+  const interval = <u32>load<u8>(trailer)
+  const count = load<u32>(trailer, 27)
+  const end = body + <usize>entriesEnd
+  const limit = target + <usize>capacity
+  if (RESIDENT_SLOTS + <u64>count * RESIDENT_SLOT_BYTES > <u64>capacity) return BLOCK_NO_SPACE
+  let out = target + RESIDENT_SLOTS + <usize>count * RESIDENT_SLOT_BYTES
+  let at = body
+  let headKey: usize = 0
+  let headLength = 0
+  let previousKey: usize = 0
+  let previousLength = 0
+  let previousSeqno: u64 = 0
+  for (let i: u32 = 0; i < count; i++) {
+    const isHead = i % interval == 0
+    if (isHead && head_offset(trailer, body, i / interval) != <u32>(at - body)) return BLOCK_ERROR_TRAILER
+    if (at >= end) return BLOCK_ERROR_ENTRY
+    const kind = <i32>load<u8>(at++)
+    if (kind > KIND_MAX) return BLOCK_ERROR_ENTRY
+    const seqnoLength = checked_varint_length(at, end)
+    if (seqnoLength == 0) return BLOCK_ERROR_ENTRY
+    const seqno = read_varint(at)
+    const lengthsAt = read_key_lengths(at + seqnoLength, end, isHead, headLength, scratch)
+    if (failed(lengthsAt)) return lengthsAt
+    const shared = load<i32>(scratch)
+    const rest = load<i32>(scratch, 4)
+    const restKey = <usize>lengthsAt
+    at = restKey + <usize>rest
+    let valueLength: u64 = 0
+    if (kind != 1 && kind != 2) {
+      const valueLengthLength = checked_varint_length(at, end)
+      if (valueLengthLength == 0) return BLOCK_ERROR_ENTRY
+      valueLength = read_varint(at)
+      at += valueLengthLength
+      if (valueLength > <u64>(end - at)) return BLOCK_ERROR_ENTRY
+    }
+    const keyLength = shared + rest
+    const bytes =
+      <u64>(1 + seqnoLength + varint_length(<u64>keyLength) + varint_length(valueLength) + keyLength) + valueLength
+    if (bytes > <u64>(limit - out)) return BLOCK_NO_SPACE
+    store<u32>(target + RESIDENT_SLOTS + <usize>i * RESIDENT_SLOT_BYTES, <u32>(out - target), 4)
+    store<u8>(out, <u8>kind)
+    out = write_varint(out + 1, seqno)
+    out = write_varint(out, <u64>keyLength)
+    out = write_varint(out, valueLength)
+    const key = out
+    copy_bytes(out, headKey, shared)
+    copy_bytes(out + <usize>shared, restKey, rest)
+    out += <usize>keyLength
+    copy_bytes(out, at, <i32>valueLength)
+    out += <usize>valueLength
+    at += <usize>valueLength
+    if (i > 0) {
+      const order = compare_keys(previousKey, previousLength, key, keyLength)
+      if (order > 0 || (order == 0 && previousSeqno < seqno)) return BLOCK_ERROR_ORDER
+    }
+    if (isHead) {
+      headKey = key
+      headLength = keyLength
+    }
+    previousKey = key
+    previousLength = keyLength
+    previousSeqno = seqno
+  }
+  if (at != end) return BLOCK_ERROR_ENTRY
+  write_heads(target, count, previousKey, previousLength)
+  store<u32>(target, count, RESIDENT_COUNT)
+  store<u32>(target, <u32>(out - target), RESIDENT_BYTES)
+  store<u32>(target, 0, 12)
+  return <i32>(out - target)
+}
+
+/** Fills the heads of a resident block's slots, now that its first and last keys give the common prefix. */
+function write_heads(target: usize, count: u32, lastKey: usize, lastLength: i32): void {
+  let entry = target + load<u32>(target + RESIDENT_SLOTS, 4)
+  let prefix = 0
+  for (let i: u32 = 0; i < count; i++) {
+    const slot = target + RESIDENT_SLOTS + <usize>i * RESIDENT_SLOT_BYTES
+    entry = target + load<u32>(slot, 4)
+    const keyLengthAt = skip(entry + 1)
+    const keyLength = <i32>read_varint(keyLengthAt)
+    const key = skip(skip(keyLengthAt))
+    if (i == 0) prefix = common_prefix(key, keyLength, lastKey, lastLength)
+    store<u32>(slot, head32(key + <usize>prefix, keyLength - prefix))
+  }
+  store<u32>(target, <u32>prefix, RESIDENT_PREFIX_LENGTH)
+}
+
+// @ts-ignore: decorator
+@inline
+function skip(at: usize): usize {
+  while (load<u8>(at) >= 128) at++
+  return at + 1
+}
+
+/**
+ * Converts an index block body into a resident index at `target`. Every handle must lie in [handleMin, handleMax).
+ * `scratch` takes 16 bytes. Returns its size, BLOCK_NO_SPACE, or an error.
+ */
+export function resident_index_convert(
+  body: usize,
+  length: i32,
+  target: usize,
+  capacity: i32,
+  scratch: usize,
+  handleMin: f64,
+  handleMax: f64,
+): i32 {
+  const entriesEnd = restart_block_check(body, length)
+  if (entriesEnd < 0) return entriesEnd
+  const trailer = body + <usize>(length - RESTART_TRAILER_BYTES)
+  const interval = <u32>load<u8>(trailer)
+  const count = load<u32>(trailer, 27)
+  const end = body + <usize>entriesEnd
+  const limit = target + <usize>capacity
+  if (INDEX_HEADS + <u64>count * (8 + INDEX_RECORD_BYTES) > <u64>capacity) return BLOCK_NO_SPACE
+  const records = target + INDEX_HEADS + (<usize>count << 3)
+  let out = records + <usize>count * INDEX_RECORD_BYTES
+  let at = body
+  let headKey: usize = 0
+  let headLength = 0
+  let previousKey: usize = 0
+  let previousLength = 0
+  let previousSeqno: u64 = 0
+  let previousEnd = <u64>handleMin
+  for (let i: u32 = 0; i < count; i++) {
+    const isHead = i % interval == 0
+    if (isHead && head_offset(trailer, body, i / interval) != <u32>(at - body)) return BLOCK_ERROR_TRAILER
+    if (at >= end || load<u8>(at) != (isHead ? 0 : 1)) return BLOCK_ERROR_ENTRY
+    at++
+    const offsetLength = checked_varint_length(at, end)
+    if (offsetLength == 0) return BLOCK_ERROR_ENTRY
+    const blockOffset = read_varint(at)
+    at += offsetLength
+    const sizeLength = checked_varint_length(at, end)
+    if (sizeLength == 0) return BLOCK_ERROR_ENTRY
+    const blockSize = read_varint(at)
+    at += sizeLength
+    const seqnoLength = checked_varint_length(at, end)
+    if (seqnoLength == 0) return BLOCK_ERROR_ENTRY
+    const seqno = read_varint(at)
+    const lengthsAt = read_key_lengths(at + seqnoLength, end, isHead, headLength, scratch)
+    if (failed(lengthsAt)) return lengthsAt
+    if (blockOffset < previousEnd || blockOffset > <u64>handleMax) return BLOCK_ERROR_HANDLE
+    if (blockSize == 0 || blockSize > <u64>handleMax - blockOffset || blockSize > 0x7fffffff) {
+      return BLOCK_ERROR_HANDLE
+    }
+    const shared = load<i32>(scratch)
+    const rest = load<i32>(scratch, 4)
+    const keyLength = shared + rest
+    at = <usize>lengthsAt + <usize>rest
+    if (<usize>keyLength > limit - out) return BLOCK_NO_SPACE
+    copy_bytes(out, headKey, shared)
+    copy_bytes(out + <usize>shared, <usize>lengthsAt, rest)
+    if (i > 0) {
+      const order = compare_keys(previousKey, previousLength, out, keyLength)
+      if (order > 0 || (order == 0 && previousSeqno < seqno)) return BLOCK_ERROR_ORDER
+    }
+    const record = records + <usize>i * INDEX_RECORD_BYTES
+    store<u64>(record, blockOffset, INDEX_RECORD_OFFSET)
+    store<u64>(record, seqno, INDEX_RECORD_SEQNO)
+    store<u32>(record, <u32>(out - target), INDEX_RECORD_KEY)
+    store<u32>(record, <u32>keyLength, INDEX_RECORD_KEY_LENGTH)
+    store<u32>(record, <u32>blockSize, INDEX_RECORD_SIZE)
+    store<u32>(record, 0, 28)
+    if (isHead) {
+      headKey = out
+      headLength = keyLength
+    }
+    previousKey = out
+    previousLength = keyLength
+    previousSeqno = seqno
+    previousEnd = blockOffset + blockSize
+    out += <usize>keyLength
+  }
+  if (at != end) return BLOCK_ERROR_ENTRY
+  const firstKey = target + load<u32>(records, INDEX_RECORD_KEY)
+  const firstLength = <i32>load<u32>(records, INDEX_RECORD_KEY_LENGTH)
+  const prefix = common_prefix(firstKey, firstLength, previousKey, previousLength)
+  for (let i: u32 = 0; i < count; i++) {
+    const record = records + <usize>i * INDEX_RECORD_BYTES
+    const key = target + load<u32>(record, INDEX_RECORD_KEY) + <usize>prefix
+    const keyLength = <i32>load<u32>(record, INDEX_RECORD_KEY_LENGTH) - prefix
+    store<u64>(target + INDEX_HEADS + (<usize>i << 3), head64(key, keyLength))
+  }
+  store<u32>(target, count, INDEX_COUNT)
+  store<u32>(target, <u32>prefix, INDEX_PREFIX_LENGTH)
+  store<u32>(target, <u32>(out - target), INDEX_BYTES)
+  store<u32>(target, 0, 12)
+  return <i32>(out - target)
+}

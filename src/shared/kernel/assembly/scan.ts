@@ -1,0 +1,214 @@
+// A range read's inner loop: merges the sources and packs the newest visible version of each key into a batch of rows,
+// forward or in reverse. Runs on the thread that owns the SCAN structure.
+//
+// Point tombstones hide their key here. Merge operands come back to the calling thread (EVENT_OPERAND), and range
+// tombstones are applied by it to the finished rows: the newest version decides for both.
+//
+// I1: rows below SCAN_TOP are final; after any event the loop can be called again and goes on where it stood.
+import {
+  EVENT_BATCH_FULL,
+  EVENT_DONE,
+  EVENT_NO_SPACE,
+  EVENT_OPERAND,
+  KIND_MERGE_OPERAND,
+  KIND_TOMBSTONE,
+  KIND_WEAK_TOMBSTONE,
+  MERGE_REVERSE,
+  ROW_BYTES,
+  ROW_KEY,
+  ROW_KEY_LENGTH,
+  ROW_KIND,
+  ROW_SEQNO,
+  ROW_VALUE_LENGTH,
+  SCAN_BOUND,
+  SCAN_BOUND_INCLUSIVE,
+  SCAN_BOUND_LENGTH,
+  SCAN_CAPACITY,
+  SCAN_EVERY_VERSION,
+  SCAN_FLAGS,
+  SCAN_HAS_KEY,
+  SCAN_KEY,
+  SCAN_KEYS_ONLY,
+  SCAN_KEY_LENGTH,
+  SCAN_MERGE,
+  SCAN_OUT,
+  SCAN_ROWS,
+  SCAN_ROWS_MAX,
+  SCAN_SEQNO,
+  SCAN_TENTATIVE,
+  SCAN_TOP,
+  SOURCE_KEY,
+  SOURCE_KEY_LENGTH,
+  SOURCE_KIND,
+  SOURCE_SEQNO,
+  SOURCE_VALUE,
+  SOURCE_VALUE_LENGTH,
+} from '../layout'
+import { compare_keys, copy_bytes } from './bytes'
+import { MERGE_READY, merge_advance, merge_settle, merge_top } from './merge'
+
+/** True where `key` lies behind the scan's bound. */
+function is_beyond(scan: usize, key: usize, keyLength: i32, reverse: bool): bool {
+  const bound = <usize>load<u32>(scan, SCAN_BOUND)
+  if (bound == 0) return false
+  const order = compare_keys(key, keyLength, bound, load<i32>(scan, SCAN_BOUND_LENGTH))
+  if (order == 0) return load<u32>(scan, SCAN_BOUND_INCLUSIVE) == 0
+  return order > 0 != reverse
+}
+
+/** Writes the source's entry as the row at SCAN_TOP without making it final: its size, or 0 where it does not fit. */
+function write_row(scan: usize, source: usize): u32 {
+  const keyLength = load<u32>(source, SOURCE_KEY_LENGTH)
+  const valueLength = load<u32>(source, SOURCE_VALUE_LENGTH)
+  const isKeyOnly = (load<u32>(scan, SCAN_FLAGS) & SCAN_KEYS_ONLY) != 0
+  const copied = isKeyOnly ? 0 : valueLength
+  const bytes = (<u64>ROW_KEY + <u64>keyLength + <u64>copied + 7) & ~7
+  const top = load<u32>(scan, SCAN_TOP)
+  if (bytes > <u64>load<u32>(scan, SCAN_CAPACITY) - <u64>top) return 0
+  const row = <usize>load<u32>(scan, SCAN_OUT) + <usize>top
+  store<u32>(row, <u32>bytes, ROW_BYTES)
+  store<u32>(row, keyLength, ROW_KEY_LENGTH)
+  store<u32>(row, valueLength, ROW_VALUE_LENGTH)
+  store<u32>(row, load<u32>(source, SOURCE_KIND), ROW_KIND)
+  store<u64>(row, load<u64>(source, SOURCE_SEQNO), ROW_SEQNO)
+  copy_bytes(row + ROW_KEY, <usize>load<u32>(source, SOURCE_KEY), keyLength)
+  copy_bytes(row + ROW_KEY + <usize>keyLength, <usize>load<u32>(source, SOURCE_VALUE), copied)
+  return <u32>bytes
+}
+
+// @ts-ignore: decorator
+/** Makes the row of `bytes` at SCAN_TOP final. */
+@inline
+function keep_row(scan: usize, bytes: u32): void {
+  store<u32>(scan, load<u32>(scan, SCAN_TOP) + bytes, SCAN_TOP)
+  store<u32>(scan, load<u32>(scan, SCAN_ROWS) + 1, SCAN_ROWS)
+}
+
+// @ts-ignore: decorator
+/** What it means that a row does not fit: a full batch, or a batch too small for this row alone. */
+@inline
+function full_event(scan: usize): i32 {
+  return load<u32>(scan, SCAN_TOP) > 0 ? EVENT_BATCH_FULL : EVENT_NO_SPACE
+}
+
+// @ts-ignore: decorator
+@inline
+function is_group_key(scan: usize, key: usize, keyLength: i32): bool {
+  if (load<u32>(scan, SCAN_HAS_KEY) == 0) return false
+  const groupLength = load<i32>(scan, SCAN_KEY_LENGTH)
+  if (groupLength != keyLength) return false
+  return compare_keys(<usize>load<u32>(scan, SCAN_KEY), groupLength, key, keyLength) == 0
+}
+
+// @ts-ignore: decorator
+@inline
+function begin_group(scan: usize, key: usize, keyLength: i32): void {
+  copy_bytes(<usize>load<u32>(scan, SCAN_KEY), key, keyLength)
+  store<i32>(scan, keyLength, SCAN_KEY_LENGTH)
+  store<u32>(scan, 1, SCAN_HAS_KEY)
+}
+
+// @ts-ignore: decorator
+@inline
+function hides(kind: i32): bool {
+  return kind == KIND_TOMBSTONE || kind == KIND_WEAK_TOMBSTONE
+}
+
+function scan_forward(scan: usize, merge: usize, limit: u64): i32 {
+  const everyVersion = (load<u32>(scan, SCAN_FLAGS) & SCAN_EVERY_VERSION) != 0
+  while (true) {
+    const settled = merge_settle(merge)
+    if (settled != MERGE_READY) return settled
+    const source = merge_top(merge)
+    if (load<u64>(source, SOURCE_SEQNO) >= limit) {
+      merge_advance(merge)
+      continue
+    }
+    const key = <usize>load<u32>(source, SOURCE_KEY)
+    const keyLength = load<i32>(source, SOURCE_KEY_LENGTH)
+    if (is_beyond(scan, key, keyLength, false)) return EVENT_DONE
+    if (!everyVersion) {
+      if (is_group_key(scan, key, keyLength)) {
+        merge_advance(merge)
+        continue
+      }
+      const kind = load<i32>(source, SOURCE_KIND)
+      if (hides(kind)) {
+        begin_group(scan, key, keyLength)
+        merge_advance(merge)
+        continue
+      }
+      if (kind == KIND_MERGE_OPERAND) {
+        if (load<u32>(scan, SCAN_ROWS) > 0) return EVENT_BATCH_FULL
+        begin_group(scan, key, keyLength)
+        return EVENT_OPERAND
+      }
+    }
+    if (load<u32>(scan, SCAN_ROWS) >= load<u32>(scan, SCAN_ROWS_MAX)) return EVENT_BATCH_FULL
+    const bytes = write_row(scan, source)
+    if (bytes == 0) return full_event(scan)
+    keep_row(scan, bytes)
+    if (!everyVersion) begin_group(scan, key, keyLength)
+    merge_advance(merge)
+  }
+}
+
+/** Ends a reverse group: its newest visible version, the row at SCAN_TOP, becomes final, hides the key, or is an operand. */
+function end_reverse_group(scan: usize): i32 {
+  if (load<u32>(scan, SCAN_TENTATIVE) == 0) return EVENT_DONE
+  const row = <usize>load<u32>(scan, SCAN_OUT) + <usize>load<u32>(scan, SCAN_TOP)
+  const kind = load<i32>(row, ROW_KIND)
+  if (kind == KIND_MERGE_OPERAND) {
+    if (load<u32>(scan, SCAN_ROWS) > 0) return EVENT_BATCH_FULL
+    store<u32>(scan, 0, SCAN_TENTATIVE)
+    return EVENT_OPERAND
+  }
+  store<u32>(scan, 0, SCAN_TENTATIVE)
+  if (!hides(kind)) keep_row(scan, load<u32>(row, ROW_BYTES))
+  return EVENT_DONE
+}
+
+function scan_reverse(scan: usize, merge: usize, limit: u64): i32 {
+  while (true) {
+    const settled = merge_settle(merge)
+    if (settled == EVENT_DONE) return end_reverse_group(scan)
+    if (settled != MERGE_READY) return settled
+    const source = merge_top(merge)
+    const key = <usize>load<u32>(source, SOURCE_KEY)
+    const keyLength = load<i32>(source, SOURCE_KEY_LENGTH)
+    const isVisible = load<u64>(source, SOURCE_SEQNO) < limit
+    if (isVisible || load<u32>(scan, SCAN_TENTATIVE) != 0) {
+      if (!is_group_key(scan, key, keyLength)) {
+        const event = end_reverse_group(scan)
+        if (event != EVENT_DONE) return event
+      }
+    }
+    if (!isVisible) {
+      merge_advance(merge)
+      continue
+    }
+    if (is_beyond(scan, key, keyLength, true)) {
+      const event = end_reverse_group(scan)
+      return event == EVENT_DONE ? EVENT_DONE : event
+    }
+    if (load<u32>(scan, SCAN_TENTATIVE) == 0 && load<u32>(scan, SCAN_ROWS) >= load<u32>(scan, SCAN_ROWS_MAX)) {
+      return EVENT_BATCH_FULL
+    }
+    if (write_row(scan, source) == 0) return full_event(scan)
+    store<u32>(scan, 1, SCAN_TENTATIVE)
+    begin_group(scan, key, keyLength)
+    merge_advance(merge)
+  }
+}
+
+/**
+ * Runs until the batch is full, something is wanted, or the scan is over; returns an EVENT code. On EVENT_OPERAND the
+ * key at SCAN_KEY is the operand's; the calling thread answers for it and calls again.
+ */
+export function scan_run(scan: usize): i32 {
+  const merge = <usize>load<u32>(scan, SCAN_MERGE)
+  const limit = load<u64>(scan, SCAN_SEQNO)
+  return load<u32>(merge, MERGE_REVERSE) != 0
+    ? scan_reverse(scan, merge, limit)
+    : scan_forward(scan, merge, limit)
+}

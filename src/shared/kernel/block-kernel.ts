@@ -1,0 +1,117 @@
+/** The typed contract of the block, cache, merge, scan and point-read kernels. Addresses and lengths are in bytes. */
+export interface BlockKernel {
+  // assembly/block-writer.ts
+  block_writer_reset(writer: number): void
+  block_writer_finish(writer: number): number
+  index_writer_add(
+    writer: number,
+    key: number,
+    keyLength: number,
+    seqno: number,
+    blockOffset: number,
+    blockSize: number,
+  ): number
+
+  // assembly/block-frame.ts
+  block_verify(
+    frame: number,
+    frameBytes: number,
+    type: number,
+    info: number,
+    scratch: number,
+  ): number
+  block_decode(info: number, codec: number, plain: number, plainCapacity: number): number
+  block_frame(
+    frame: number,
+    type: number,
+    flags: number,
+    payloadLength: number,
+    plainLength: number,
+    scratch: number,
+  ): number
+  block_seal(
+    writer: number,
+    type: number,
+    codec: number,
+    target: number,
+    capacity: number,
+    table: number,
+    scratch: number,
+  ): number
+  data_block_load(
+    frame: number,
+    frameBytes: number,
+    codec: number,
+    hasFooter: number,
+    plain: number,
+    plainCapacity: number,
+    target: number,
+    capacity: number,
+    scratch: number,
+  ): number
+  data_body_convert(
+    plain: number,
+    plainLength: number,
+    hasFooter: number,
+    target: number,
+    capacity: number,
+    scratch: number,
+  ): number
+
+  // assembly/restart-block.ts
+  resident_block_convert(
+    body: number,
+    length: number,
+    target: number,
+    capacity: number,
+    scratch: number,
+  ): number
+  resident_index_convert(
+    body: number,
+    length: number,
+    target: number,
+    capacity: number,
+    scratch: number,
+    handleMin: number,
+    handleMax: number,
+  ): number
+
+  // assembly/resident-block.ts
+  resident_search_at(block: number, key: number, keyLength: number, seqno: number): number
+  index_search_at(index: number, key: number, keyLength: number, seqno: number): number
+
+  // assembly/block-cache.ts
+  cache_init(cache: number): void
+  cache_find_at(cache: number, owner: number, offset: number): number
+  cache_insert(
+    cache: number,
+    owner: number,
+    offset: number,
+    source: number,
+    blockBytes: number,
+    isMetadata: number,
+  ): number
+
+  // assembly/table-entries.ts
+  table_sums_reset(sums: number): void
+  table_add_at(
+    writer: number,
+    sums: number,
+    blockSize: number,
+    key: number,
+    keyLength: number,
+    seqno: number,
+    kind: number,
+    value: number,
+    valueLength: number,
+  ): number
+
+  // assembly/merge.ts
+  merge_build(merge: number): void
+  source_set_entry(source: number, entry: number): void
+
+  // assembly/compaction-stream.ts, scan.ts, point-read.ts
+  compaction_run(compaction: number): number
+  scan_run(scan: number): number
+  point_read(read: number): number
+}

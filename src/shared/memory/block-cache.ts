@@ -1,0 +1,133 @@
+/**
+ * The block cache of one or more trees: the memory that the cache kernel works on, and its counters. See
+ * `kernel/assembly/block-cache.ts` for how it chooses what stays.
+ *
+ * Lookups run on any thread; main alone inserts.
+ */
+import {
+  CACHE_BUCKET_BYTES,
+  CACHE_BUCKET_COUNT,
+  CACHE_BUCKET_SLOTS,
+  CACHE_BUCKETS,
+  CACHE_EVICTIONS,
+  CACHE_FILLS,
+  CACHE_HEADER_BYTES,
+  CACHE_HITS,
+  CACHE_INSERTIONS,
+  CACHE_MISSES,
+  CACHE_NEXT,
+  CACHE_SEGMENT_BYTES,
+  CACHE_SEGMENT_COUNT,
+  CACHE_SEGMENTS,
+  CACHE_SMALL_TARGET,
+  CACHE_USED_BYTES,
+} from '../kernel/layout.js'
+import type { Heap } from './heap.js'
+import type { SharedMemory } from './shared-memory.js'
+
+/** Segments that a cache is cut into: enough that emptying one gives up 1.5 % at most. */
+const SEGMENT_COUNT = 64
+
+/** Smallest segment: a handful of default blocks. A smaller cache has fewer segments. */
+const SEGMENT_BYTES_MIN = 32 * 1024
+
+/** Share of the segments for blocks that were read once only (S3-FIFO's small queue). */
+const SMALL_SHARE = 0.1
+
+/** Bytes of cached blocks for each bucket of eight slots: half full with 4 KiB blocks, so that buckets rarely overflow. */
+const BUCKET_BLOCK_BYTES = 16 * 1024
+
+/** What {@link BlockCache.stats} tells. Counts since the cache was made. */
+export interface CacheStats {
+  readonly capacityBytes: number
+  readonly usedBytes: number
+  readonly hits: number
+  readonly misses: number
+  readonly insertions: number
+  readonly evictions: number
+}
+
+export class BlockCache {
+  readonly address: number
+  readonly capacityBytes: number
+  readonly #shared: SharedMemory
+  readonly #heap: Heap
+  readonly #pieces: number[] = []
+
+  /** Takes `capacityBytes` of `heap` for blocks, and about 2 % more to find them; 0 switches the cache off. */
+  constructor(shared: SharedMemory, heap: Heap, capacityBytes: number) {
+    this.#shared = shared
+    this.#heap = heap
+    this.capacityBytes = capacityBytes
+    this.address = this.#take(CACHE_HEADER_BYTES)
+    shared.bytes.fill(0, this.address, this.address + CACHE_HEADER_BYTES)
+    const even = Math.floor(capacityBytes / SEGMENT_COUNT)
+    const segmentBytes = Math.max(SEGMENT_BYTES_MIN, even) & ~63
+    const segmentCount = Math.floor(capacityBytes / segmentBytes)
+    // Two segments are always being filled; a cache without a third to empty is no cache.
+    if (segmentCount < 3) return
+    const bucketCount = Math.max(1, Math.ceil(capacityBytes / BUCKET_BLOCK_BYTES))
+    const set = (field: number, value: number): void => shared.setU32(this.address + field, value)
+    set(CACHE_BUCKET_COUNT, bucketCount)
+    set(CACHE_BUCKETS, this.#take(bucketCount * CACHE_BUCKET_BYTES))
+    set(CACHE_SEGMENT_COUNT, segmentCount)
+    set(CACHE_SEGMENT_BYTES, segmentBytes)
+    set(CACHE_SEGMENTS, this.#take(segmentCount * segmentBytes))
+    set(CACHE_FILLS, this.#take(segmentCount * 4))
+    set(CACHE_NEXT, this.#take(segmentCount * 4))
+    set(CACHE_SMALL_TARGET, Math.max(1, Math.round(segmentCount * SMALL_SHARE)))
+    shared.kernel.cache_init(this.address)
+  }
+
+  /** Slots of the index: more blocks than this are never held. */
+  get slotCount(): number {
+    return this.#shared.getU32(this.address + CACHE_BUCKET_COUNT) * CACHE_BUCKET_SLOTS
+  }
+
+  /** The cached block's address, or 0. Valid until the next {@link insert}. */
+  find(owner: number, offset: number): number {
+    return this.#shared.kernel.cache_find_at(this.address, owner, offset)
+  }
+
+  /** Copies a block in; the copy's address, or 0 where it is too large to be cached. Evicts what it must. */
+  insert(
+    owner: number,
+    offset: number,
+    source: number,
+    byteLength: number,
+    isMetadata: boolean,
+  ): number {
+    const metadata = isMetadata ? 1 : 0
+    return this.#shared.kernel.cache_insert(
+      this.address,
+      owner,
+      offset,
+      source,
+      byteLength,
+      metadata,
+    )
+  }
+
+  stats(): CacheStats {
+    const count = (field: number): number => this.#shared.getU64(this.address + field)
+    return {
+      capacityBytes: this.capacityBytes,
+      usedBytes: count(CACHE_USED_BYTES),
+      hits: count(CACHE_HITS),
+      misses: count(CACHE_MISSES),
+      insertions: count(CACHE_INSERTIONS),
+      evictions: count(CACHE_EVICTIONS),
+    }
+  }
+
+  /** Gives the memory back. REQUIRES: nobody reads through this cache any more. */
+  dispose(): void {
+    for (const piece of this.#pieces.splice(0)) this.#heap.free(piece)
+  }
+
+  #take(bytes: number): number {
+    const address = this.#heap.allocate(bytes)
+    this.#pieces.push(address)
+    return address
+  }
+}

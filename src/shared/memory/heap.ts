@@ -1,0 +1,118 @@
+/**
+ * Hands out pieces of a region of the shared memory and takes them back. A heap belongs to one thread: main has one
+ * over everything that regions may take, and gives a worker a region for its job, over which the worker makes its own.
+ *
+ * Small pieces come in size classes (eight to a doubling) and stay in their class once freed; large ones are cut from
+ * the lowest free range that holds them and merge with their neighbours again, so the touched part stays low.
+ *
+ * I1: pieces never overlap, start on 64-byte boundaries and lie inside the region.
+ */
+import { assert, VarveError } from '../base/errors.js'
+
+/** Pieces up to this size are kept in classes. */
+const CLASSED_BYTES_MAX = 64 * 1024
+
+const ALIGNMENT = 64
+
+interface Range {
+  start: number
+  end: number
+}
+
+/** The size that a request is rounded up to: the next of eight steps to a doubling. */
+function classSize(bytes: number): number {
+  const least = Math.max(bytes, ALIGNMENT)
+  const step = Math.max(ALIGNMENT, 2 ** (Math.ceil(Math.log2(least)) - 3))
+  return Math.ceil(least / step) * step
+}
+
+export class Heap {
+  readonly start: number
+  readonly end: number
+  readonly #sizes = new Map<number, number>()
+  readonly #classes = new Map<number, number[]>()
+  /** Free ranges, ascending, never touching each other. */
+  #ranges: Range[]
+  #used = 0
+
+  /** REQUIRES: [start, end) is nobody else's. */
+  constructor(start: number, end: number) {
+    this.start = Math.ceil(start / ALIGNMENT) * ALIGNMENT
+    this.end = end
+    this.#ranges = [{ start: this.start, end }]
+  }
+
+  /** Bytes in use, rounding included. */
+  get usedBytes(): number {
+    return this.#used
+  }
+
+  /**
+   * A piece of at least `bytes` bytes, with whatever was in it before.
+   * @throws VARVE_OUT_OF_MEMORY
+   */
+  allocate(bytes: number): number {
+    const size = classSize(bytes)
+    const address = this.#classes.get(size)?.pop() ?? this.#cut(size)
+    if (address === undefined) {
+      throw new VarveError(
+        'VARVE_OUT_OF_MEMORY',
+        `the shared memory has no ${bytes} bytes left (${this.#used} of ${this.end - this.start} in use); ` +
+          'lower memtableBytes or the cache capacity, or close trees',
+        { details: { wanted: bytes, used: this.#used, capacity: this.end - this.start } },
+      )
+    }
+    this.#sizes.set(address, size)
+    this.#used += size
+    return address
+  }
+
+  /** The usable size of a piece in use. */
+  sizeOf(address: number): number {
+    const size = this.#sizes.get(address)
+    assert(size !== undefined, 'the address is a piece in use')
+    return size
+  }
+
+  /** Takes a piece back. */
+  free(address: number): void {
+    const size = this.sizeOf(address)
+    this.#sizes.delete(address)
+    this.#used -= size
+    if (size <= CLASSED_BYTES_MAX) {
+      const list = this.#classes.get(size)
+      if (list === undefined) this.#classes.set(size, [address])
+      else list.push(address)
+    } else {
+      this.#give({ start: address, end: address + size })
+    }
+  }
+
+  #cut(size: number): number | undefined {
+    const index = this.#ranges.findIndex((range) => range.end - range.start >= size)
+    const range = this.#ranges[index]
+    if (range === undefined) return undefined
+    const address = range.start
+    range.start += size
+    if (range.start === range.end) this.#ranges.splice(index, 1)
+    return address
+  }
+
+  #give(freed: Range): void {
+    let index = this.#ranges.findIndex((range) => range.start > freed.start)
+    if (index < 0) index = this.#ranges.length
+    const before = this.#ranges[index - 1]
+    const after = this.#ranges[index]
+    if (before !== undefined && before.end === freed.start) {
+      before.end = freed.end
+      if (after !== undefined && after.start === freed.end) {
+        before.end = after.end
+        this.#ranges.splice(index, 1)
+      }
+    } else if (after !== undefined && after.start === freed.end) {
+      after.start = freed.start
+    } else {
+      this.#ranges.splice(index, 0, freed)
+    }
+  }
+}

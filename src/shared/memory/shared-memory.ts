@@ -1,0 +1,98 @@
+/**
+ * One thread's view of the one shared memory: typed arrays over it, and a kernel instance bound to it. Every thread
+ * makes its own from the same `WebAssembly.Memory`.
+ *
+ * I1: the memory's size is fixed when it is made, so a view never goes stale.
+ * I2: addresses are below {@link MEMORY_BYTES_MAX}, so a kernel's i32 result holds any of them.
+ */
+import { VarveError } from '../base/errors.js'
+import { instantiateKernel, type Kernel } from '../kernel/kernel.js'
+
+/** Largest memory: 2 GiB less one page, so that addresses and sizes stay positive as i32. */
+export const MEMORY_BYTES_MAX = 32767 * 65536
+
+const TWO_32 = 4_294_967_296
+
+export class SharedMemory {
+  readonly memory: WebAssembly.Memory
+  readonly kernel: Kernel
+  readonly bytes: Uint8Array
+  /** The same bytes as a Buffer: its `latin1Slice` and `utf8Slice` decode strings without a copy. */
+  readonly buffer: Buffer
+  readonly u32: Uint32Array
+  readonly i32: Int32Array
+  readonly f32: Float32Array
+
+  constructor(memory: WebAssembly.Memory) {
+    this.memory = memory
+    this.kernel = instantiateKernel(memory)
+    this.bytes = new Uint8Array(memory.buffer)
+    this.buffer = Buffer.from(memory.buffer)
+    this.u32 = new Uint32Array(memory.buffer)
+    this.i32 = new Int32Array(memory.buffer)
+    this.f32 = new Float32Array(memory.buffer)
+  }
+
+  /** Reserves `byteLength` bytes of address space; pages are committed only when touched. */
+  static create(byteLength: number): SharedMemory {
+    const pages = Math.ceil(Math.min(byteLength, MEMORY_BYTES_MAX) / 65536)
+    let memory: WebAssembly.Memory
+    try {
+      memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true })
+    } catch (cause) {
+      throw new VarveError(
+        'VARVE_OUT_OF_MEMORY',
+        `could not reserve ${pages * 65536} bytes of shared memory; open with a smaller memory`,
+        { details: { bytes: pages * 65536 }, cause },
+      )
+    }
+    const shared = new SharedMemory(memory)
+    shared.kernel.constants_init()
+    return shared
+  }
+
+  getU32(address: number): number {
+    return this.u32[address >>> 2] as number
+  }
+
+  setU32(address: number, value: number): void {
+    this.u32[address >>> 2] = value
+  }
+
+  getI32(address: number): number {
+    return this.i32[address >>> 2] as number
+  }
+
+  setI32(address: number, value: number): void {
+    this.i32[address >>> 2] = value
+  }
+
+  setF32(address: number, value: number): void {
+    this.f32[address >>> 2] = value
+  }
+
+  /** A u64 known to be a safe integer. */
+  getU64(address: number): number {
+    const word = address >>> 2
+    return (this.u32[word + 1] as number) * TWO_32 + (this.u32[word] as number)
+  }
+
+  /** Stores a safe integer as u64. */
+  setU64(address: number, value: number): void {
+    const word = address >>> 2
+    this.u32[word] = value
+    this.u32[word + 1] = value / TWO_32
+  }
+
+  /** A view of a piece of the memory; no copy. */
+  view(address: number, length: number): Uint8Array {
+    return this.bytes.subarray(address, address + length)
+  }
+
+  /** A private copy of a piece of the memory. */
+  copy(address: number, length: number): Buffer {
+    const out = Buffer.allocUnsafe(length)
+    out.set(this.bytes.subarray(address, address + length))
+    return out
+  }
+}

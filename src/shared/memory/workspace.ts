@@ -1,0 +1,114 @@
+/**
+ * What one thread works with: its view of the shared memory, the heap that is its own, hashing, and scratch for the
+ * block kernels. Main has one for as long as the engine lives; a worker makes one over the region of each job.
+ *
+ * I1: a workspace belongs to one thread at a time; nothing in its heap is another's.
+ */
+import { DIGEST_BYTES, type Hasher } from '../base/checksum.js'
+import {
+  BLOCK_SCRATCH_BYTES,
+  LZ4_TABLE_BYTES,
+  XXH3_STATE_BYTES,
+} from '../kernel/layout.js'
+import { Heap } from './heap.js'
+import type { SharedMemory } from './shared-memory.js'
+
+/** Bytes from outside the shared memory pass through a window of this size to be hashed: a largest frame fits. */
+const WINDOW_BYTES = 64 * 1024
+
+/** XXH3 by the kernels, for bytes anywhere. */
+class KernelHasher implements Hasher {
+  readonly #shared: SharedMemory
+  readonly #heap: Heap
+  readonly #window: number
+  readonly #state: number
+  readonly #out: number
+
+  constructor(shared: SharedMemory, heap: Heap) {
+    this.#shared = shared
+    this.#heap = heap
+    this.#window = heap.allocate(WINDOW_BYTES)
+    this.#state = heap.allocate(XXH3_STATE_BYTES)
+    this.#out = heap.allocate(DIGEST_BYTES)
+  }
+
+  hash64Into(bytes: Uint8Array, target: Uint8Array, offset: number): void {
+    const { kernel } = this.#shared
+    const isShared = bytes.buffer === this.#shared.memory.buffer
+    const isLarge = !isShared && bytes.length > WINDOW_BYTES
+    const window = isLarge ? this.#heap.allocate(bytes.length) : this.#window
+    const address = isShared ? bytes.byteOffset : window
+    if (!isShared) this.#shared.bytes.set(bytes, window)
+    kernel.xxh3_64_into(address, bytes.length, this.#out)
+    if (isLarge) this.#heap.free(window)
+    target.set(this.#shared.view(this.#out, 8), offset)
+  }
+
+  hash128Into(bytes: Uint8Array, target: Uint8Array, offset: number): void {
+    const { kernel } = this.#shared
+    kernel.xxh3_128_reset(this.#state)
+    if (bytes.buffer === this.#shared.memory.buffer) {
+      kernel.xxh3_128_update(this.#state, bytes.byteOffset, bytes.length)
+    } else {
+      for (let at = 0; at < bytes.length; at += WINDOW_BYTES) {
+        const piece = bytes.subarray(at, at + WINDOW_BYTES)
+        this.#shared.bytes.set(piece, this.#window)
+        kernel.xxh3_128_update(this.#state, this.#window, piece.length)
+      }
+    }
+    kernel.xxh3_128_digest(this.#state, this.#out)
+    target.set(this.#shared.view(this.#out, DIGEST_BYTES), offset)
+  }
+}
+
+/** A piece of the heap that grows when more is asked of it; its content does not survive growing. */
+export class GrowingBuffer {
+  readonly #heap: Heap
+  #address: number
+  #capacity: number
+
+  constructor(heap: Heap, capacity: number) {
+    this.#heap = heap
+    this.#address = heap.allocate(capacity)
+    this.#capacity = heap.sizeOf(this.#address)
+  }
+
+  get address(): number {
+    return this.#address
+  }
+
+  get capacity(): number {
+    return this.#capacity
+  }
+
+  /** Makes room for `bytes` at least, moving the buffer where it must. */
+  reserve(bytes: number): void {
+    if (bytes <= this.#capacity) return
+    const address = this.#heap.allocate(bytes)
+    this.#heap.free(this.#address)
+    this.#address = address
+    this.#capacity = this.#heap.sizeOf(address)
+  }
+
+  dispose(): void {
+    this.#heap.free(this.#address)
+  }
+}
+
+export class Workspace {
+  readonly shared: SharedMemory
+  readonly heap: Heap
+  readonly hasher: Hasher
+  /** BLOCK_SCRATCH_BYTES for the block kernels. */
+  readonly blockScratch: number
+  /** LZ4_TABLE_BYTES for the encoder. */
+  readonly lz4Table: number
+
+  constructor(shared: SharedMemory, heap: Heap) {
+    this.shared = shared
+    this.heap = heap
+    this.hasher = new KernelHasher(shared, heap)
+    this.blockScratch = heap.allocate(BLOCK_SCRATCH_BYTES)
+    this.lz4Table = heap.allocate(LZ4_TABLE_BYTES)
+  }
+}
