@@ -41,18 +41,18 @@ const outcome = (fs: MemoryFileSystem, mode?: RecoveryMode) => {
 
 t.test('the trees of the Rust crate', async (t) => {
   t.equal(outcome(golden('compat_v5_6_0')), 'version 1')
-  const rotated = readManifest(new StdFileSystem(), goldenPath('trees/rotate'), readOptions)
+  const rotated = readManifest(new StdFileSystem(), goldenPath('v5/trees/rotate'), readOptions)
   t.match(rotated, { snapshotId: 6, isComplete: true, log: { isPresent: true, torn: undefined } })
   t.ok((rotated?.version.id ?? 0) > 6, 'the log leads on from the snapshot')
-  const packed = readManifest(new StdFileSystem(), goldenPath('trees/std'), readOptions)
+  const packed = readManifest(new StdFileSystem(), goldenPath('v5/trees/std'), readOptions)
   const ids = packed?.version.levels[0]?.map((run) => run.map(({ id }) => id))
   t.same(ids, [[3], [2], [1], [0, 4, 5]], 'the documented packing of level 0')
 })
 
 t.test('every byte of every manifest file flipped, under every mode', async (t) => {
-  const whole = read(golden('trees/stdcompact'))!
+  const whole = read(golden('v5/trees/stdcompact'))!
   const prefixes = new Set<string>()
-  const fs = golden('trees/stdcompact')
+  const fs = golden('v5/trees/stdcompact')
   const log = readFile(fs, '/db/edits-0')
   const starts = [0]
   for (let at = 0; at < log.length; ) {
@@ -66,8 +66,8 @@ t.test('every byte of every manifest file flipped, under every mode', async (t) 
   t.equal(prefixes.size, starts.length)
   t.ok(prefixes.has(describe(whole.version)))
   for (const file of ['current', 'v0', 'edits-0']) {
-    const bytes = readFile(golden('trees/stdcompact'), `/db/${file}`)
-    const damaged = golden('trees/stdcompact')
+    const bytes = readFile(golden('v5/trees/stdcompact'), `/db/${file}`)
+    const damaged = golden('v5/trees/stdcompact')
     const step = file === 'v0' ? 7 : 1
     for (let i = 0; i < bytes.length; i += step) {
       const copy = bytes.slice()
@@ -97,12 +97,12 @@ t.test('every byte of every manifest file flipped, under every mode', async (t) 
 
 t.test('the replay table', async (t) => {
   const rows = (change: (log: Buffer) => Uint8Array) => {
-    const fs = golden('trees/std')
+    const fs = golden('v5/trees/std')
     writeFile(fs, '/db/edits-0', change(Buffer.from(readFile(fs, '/db/edits-0'))))
     return RECOVERY_MODES.map((mode) => outcome(fs, mode))
   }
   const last = 'VARVE_MANIFEST_TORN'
-  const whole = read(golden('trees/std'))!
+  const whole = read(golden('v5/trees/std'))!
   const end = whole.version.id
   const count = whole.log.recordCount
   t.equal(whole.log.goodBytes, whole.log.fileBytes)
@@ -172,7 +172,7 @@ t.test('an intact record that cannot be decoded aborts in every mode', async (t)
 
 t.test('the pointer belongs to one snapshot only', async (t) => {
   const fs = golden('compat_v5_6_0')
-  writeFile(fs, '/db/v0', readFile(golden('trees/std'), '/db/v0'))
+  writeFile(fs, '/db/v0', readFile(golden('v5/trees/std'), '/db/v0'))
   t.equal(outcome(fs), 'VARVE_CHECKSUM_MISMATCH')
   fs.remove('/db/v0')
   t.throws(() => read(fs), { code: 'VARVE_MANIFEST_INVALID', details: { file: '/db/v0' } })
@@ -182,7 +182,7 @@ t.test('the tree type is checked, either way', async (t) => {
   const asType = (tree: string, treeType: TreeType) => () =>
     readManifest(golden(tree), '/db', { ...readOptions, treeType })
   const wrong = { code: 'VARVE_UNRECOVERABLE', details: { what: 'tree_type' } }
-  t.throws(asType('trees/std', TreeType.Blob), wrong)
-  t.throws(asType('trees/blobgc', TreeType.Standard), wrong)
-  t.equal(asType('trees/blobgc', TreeType.Blob)()?.version.blobFiles.size, 2)
+  t.throws(asType('v5/trees/std', TreeType.Blob), wrong)
+  t.throws(asType('v5/trees/blobgc', TreeType.Standard), wrong)
+  t.equal(asType('v5/trees/blobgc', TreeType.Blob)()?.version.blobFiles.size, 2)
 })

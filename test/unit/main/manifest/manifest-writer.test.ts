@@ -166,7 +166,7 @@ t.test('a tolerated torn tail is cut before the first change', async (t) => {
 
 t.test('resuming an intact manifest appends behind it', async (t) => {
   const fs = new MemoryFileSystem()
-  copyGolden('trees/std', fs, '/db')
+  copyGolden('v5/trees/std', fs, '/db')
   const before = read(fs)
   const writer = ManifestWriter.resume(fs, '/db', before, options)
   const next: ManifestVersion = { ...before.version, id: before.version.id + 1 }

@@ -20,11 +20,11 @@ import { slowHasher } from '../../../support/slow-hasher.js'
 const read = (path: string) => Uint8Array.from(readFileSync(goldenPath(path)))
 const trees: [string, number][] = [
   ['compat_v5_6_0', 0],
-  ['trees/std', 0],
-  ['trees/stdcompact', 0],
-  ['trees/rotate', 6],
-  ['trees/ingest', 0],
-  ['trees/blobgc', 0],
+  ['v5/trees/std', 0],
+  ['v5/trees/stdcompact', 0],
+  ['v5/trees/rotate', 6],
+  ['v5/trees/ingest', 0],
+  ['v5/trees/blobgc', 0],
 ]
 
 for (const [tree, id] of trees) {
