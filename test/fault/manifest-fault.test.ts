@@ -1,5 +1,5 @@
-// The Nth call fails, N = 1, 2, 3 … until the run succeeds: every failure is a coded error, and the tree reopens at the
-// version before or after it.
+// The Nth call fails, N = 1, 2, 3 … until the run succeeds: every failure is a coded error, and the
+// tree reopens at the version before or after it.
 import t from 'tap'
 import { scanDirectory } from '../../src/main/manifest/directory-scan.js'
 import { readManifest } from '../../src/main/manifest/manifest-reader.js'
@@ -13,7 +13,9 @@ import { codec, describe, readOptions, version } from '../support/manifests.js'
 const options = { codec, comparatorName: 'default' }
 const tolerant = { ...readOptions, mode: 'point-in-time-recovery' as const }
 
-/** Opens or creates, cleans up, commits up to version 6; tells each version that was acknowledged. */
+/**
+ * Opens or creates, cleans up, commits up to version 6; tells each version that was acknowledged.
+ */
 function run(fs: FaultFileSystem, rotateBytes: number, acknowledge: (id: number) => void): void {
   const manifest = readManifest(fs, '/db', tolerant)
   let writer: ManifestWriter
@@ -64,7 +66,8 @@ for (const rotateBytes of [1 << 20, 150, 0]) {
           const last = readManifest(memory, '/db', readOptions)
           if (last?.version.id !== 6) t.fail(`call ${n}: not repaired by reopening`)
           if (!hasFailed) {
-            // Failures inside the best-effort removals do not show; the loop ends with a run that met no fault at all.
+            // Failures inside the best-effort removals do not show; the loop ends with a run that
+            // met no fault at all.
             if (fs.callCount < n || n > 500) break
           }
         }

@@ -1,5 +1,5 @@
-// A power cut before every single call of creating, appending and rotating: the tree reopens at the version before or after,
-// never between, never lost; and what was acknowledged stays.
+// A power cut before every single call of creating, appending and rotating: the tree reopens at the
+// version before or after, never between, never lost; and what was acknowledged stays.
 import t from 'tap'
 import { scanDirectory } from '../../src/main/manifest/directory-scan.js'
 import { readManifest } from '../../src/main/manifest/manifest-reader.js'

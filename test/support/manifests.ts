@@ -1,4 +1,7 @@
-/** What manifest tests share: the codec, versions to write, damage to do, and versions as comparable text. */
+/**
+ * What manifest tests share: the codec, versions to write, damage to do, and versions as comparable
+ * text.
+ */
 
 import {
   emptyVersion,

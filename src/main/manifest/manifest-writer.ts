@@ -3,18 +3,22 @@
  * (format-manifest-blob.md 7.5, 20). Main thread; one per open tree, under the directory lock.
  *
  *     commit(next) ─ edit fits and log is short ─→ append, fsync, (first time) fsync folder
- *                  └ else ─→ v{next} ─→ fsync ─→ fsync folder ─→ current ─→ drop old log and snapshot
+ *                  └ else ─→ v{next} ─→ fsync ─→ fsync folder ─→ current ─→ drop the old files
  *
  *                 create / resume
  *                       │             commit fails
- *                     open ──────────────────────────→ failed      every later commit throws, with the first cause
+ *                     open ──────────────────────────→ failed (every later commit throws)
  *                       └──── close ────→ closed
  *
- * I1: when `commit` returns, the version survives a power cut; when it throws before touching the disk (VARVE_UNSUPPORTED),
- *     nothing happened; any other throw leaves memory and disk possibly apart, so the writer fails for good.
- * I2: a torn tail that was tolerated is copied aside and cut off before the first change: what is appended is read again.
- * I3: no snapshot of more than 255 runs in a level; no edit of more than 64 KiB. Whichever fits is taken.
- * I4: the log's name is synced once in the life of a writer, even if the file existed: a dead process may not have.
+ * I1: when `commit` returns, the version survives a power cut; when it throws before touching the
+ *     disk (VARVE_UNSUPPORTED), nothing happened; any other throw leaves memory and disk possibly
+ *     apart, so the writer fails for good.
+ * I2: a torn tail that was tolerated is copied aside and cut off before the first change: what is
+ *     appended is read again.
+ * I3: no snapshot of more than 255 runs in a level; no edit of more than 64 KiB. Whichever fits is
+ *     taken.
+ * I4: the log's name is synced once in the life of a writer, even if the file existed: a dead
+ *     process may not have.
  */
 import { assert, VarveError } from '../../shared/base/errors.js'
 import { COMPARATOR_NAME_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX } from '../../shared/base/limits.js'
@@ -92,8 +96,8 @@ export class ManifestWriter {
   }
 
   /**
-   * Creates a tree in a folder that `readManifest` found empty: its table folders, `v0` and `current`.
-   * What an earlier attempt left is taken over.
+   * Creates a tree in a folder that `readManifest` found empty: its table folders, `v0` and
+   * `current`. What an earlier attempt left is taken over.
    */
   static create(
     fs: FileSystem,
@@ -162,8 +166,8 @@ export class ManifestWriter {
   }
 
   /**
-   * Makes `next` the durable version (I1). Synchronous, so nothing comes between "persisted" and the caller's swap.
-   * REQUIRES: every file that `next` refers to is synced, and so is its folder.
+   * Makes `next` the durable version (I1). Synchronous, so nothing comes between "persisted" and
+   * the caller's swap. REQUIRES: every file that `next` refers to is synced, and so is its folder.
    */
   commit(next: ManifestVersion): void {
     if (this.#isClosed) throw new VarveError('VARVE_CLOSED', `${this.#root} is closed`)
@@ -204,9 +208,9 @@ export class ManifestWriter {
     if (fitsLog) return false
     throw new VarveError(
       'VARVE_UNSUPPORTED',
-      `the change to version ${next.id} of ${this.#root} needs a record of ${editBytes} bytes, at most ` +
-        `${FRAME_PAYLOAD_BYTES_MAX} fit, and no snapshot can be written: either a level has more than 255 runs ` +
-        `(compact first), or ${path} is in the way`,
+      `the change to version ${next.id} of ${this.#root} needs a record of ${editBytes} bytes, ` +
+        `at most ${FRAME_PAYLOAD_BYTES_MAX} fit, and no snapshot can be written: either a level ` +
+        `has more than 255 runs (compact first), or ${path} is in the way`,
       { details: { file: path, limit: FRAME_PAYLOAD_BYTES_MAX, found: editBytes } },
     )
   }

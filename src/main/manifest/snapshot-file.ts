@@ -1,5 +1,6 @@
 /**
- * Writing a snapshot and making it the live one: for a new tree, a rotation, a checkpoint and a repair. Main thread.
+ * Writing a snapshot and making it the live one: for a new tree, a rotation, a checkpoint and a
+ * repair. Main thread.
  *
  *     v{N}: zeros, body, mirror over the zeros, fsync → fsync folder → current (`current-file.ts`)
  *

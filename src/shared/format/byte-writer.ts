@@ -1,8 +1,9 @@
 /**
- * A growing array of bytes for encoders: little-endian integers, varints, bytes. Every thread; no I/O. The counterpart of
- * {@link ByteReader}.
+ * A growing array of bytes for encoders: little-endian integers, varints, bytes. Every thread; no
+ * I/O. The counterpart of {@link ByteReader}.
  *
- * I1: a value outside its field's range is our bug and throws VARVE_ASSERTION; nothing is ever cut silently.
+ * I1: a value outside its field's range is our bug and throws VARVE_ASSERTION; nothing is ever cut
+ *     silently.
  */
 import { assert } from '../base/errors.js'
 

@@ -1,4 +1,5 @@
-// Reading manifests: real trees, every damaged byte of every file, the replay table, and that nothing is written.
+// Reading manifests: real trees, every damaged byte of every file, the replay table, and that
+// nothing is written.
 import t from 'tap'
 import { readManifest } from '../../../../src/main/manifest/manifest-reader.js'
 import { VarveError } from '../../../../src/shared/base/errors.js'
@@ -32,7 +33,8 @@ const outcome = (fs: MemoryFileSystem, mode?: RecoveryMode) => {
   try {
     const manifest = read(fs, mode)
     if (manifest === undefined) return 'nothing'
-    return `version ${manifest.version.id}${manifest.isComplete ? '' : ` torn ${manifest.log.torn}`}`
+    const torn = manifest.isComplete ? '' : ` torn ${manifest.log.torn}`
+    return `version ${manifest.version.id}${torn}`
   } catch (error) {
     if (!VarveError.is(error)) throw error
     return error.code

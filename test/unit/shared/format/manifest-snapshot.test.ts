@@ -43,7 +43,8 @@ t.test('every byte flipped', async (t) => {
     damaged[i] = (damaged[i] ?? 0) ^ 0x41
     const result = loadOrFail(damaged)
     seen.set(result, (seen.get(result) ?? 0) + 1)
-    // Head, footer and footer size are redundant. Sections are not, save those that a version does not need.
+    // Head, footer and footer size are redundant. Sections are not, save those that a version does
+    // not need.
     if (i < 4096 || i >= 4472) t.equal(result, 'right', `offset ${i}`)
   }
   t.comment(JSON.stringify([...seen]))

@@ -16,7 +16,9 @@ import { decodeTableList, encodeTableList } from '../../../../src/shared/format/
 import { version } from '../../../support/manifests.js'
 import { slowHasher } from '../../../support/slow-hasher.js'
 
-/** What each mode answers, in the order of RECOVERY_MODES: an error code, or the ids that are left. */
+/**
+ * What each mode answers, in the order of RECOVERY_MODES: an error code, or the ids that are left.
+ */
 type Row = readonly [string, string, string, string]
 
 function outcome(decode: (mode: RecoveryMode) => string): Row {
@@ -126,7 +128,8 @@ t.test('blob files', async (t) => {
   const blobIds = (bytes: Uint8Array) =>
     outcome((mode) => {
       const { files, losses } = decodeBlobList(bytes, { file: 'v1', mode, hasher: slowHasher })
-      return `${[...files.keys()].join(',')}; ${losses.recordsDropped}${losses.isShortened ? ' short' : ''}`
+      const short = losses.isShortened ? ' short' : ''
+      return `${[...files.keys()].join(',')}; ${losses.recordsDropped}${short}`
     })
   t.same(blobIds(payload), ['3,5,7; 0', '3,5,7; 0', '3,5,7; 0', '3,5,7; 0'])
   t.same(blobIds(payload.subarray(0, 3)), ['VARVE_IO', '; 0 short', '; 0 short', '; 0 short'])

@@ -37,7 +37,10 @@ function randomVersion(random: Random, id: number): ManifestVersion {
   }
 }
 
-/** The version without what an edit need not carry: restrictions of tables that are gone, the order of maps. */
+/**
+ * The version without what an edit need not carry: restrictions of tables that are gone, the order
+ * of maps.
+ */
 function comparable(version: ManifestVersion): string {
   const live = new Set(version.levels.flat(2).map(({ id }) => id))
   const sorted = <T>(map: ReadonlyMap<number, T>) => new Map([...map].sort(([a], [b]) => a - b))
