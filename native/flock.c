@@ -1,6 +1,7 @@
 /*
- * flock(2) for Node, which has none: flock(descriptor) takes the exclusive lock without waiting and returns 0, or the
- * errno. Plain Node-API, no state: it serves every Node version from one build, in any thread.
+ * flock(2) for Node, which has none: flock(descriptor) takes the exclusive lock without waiting and
+ * returns 0, or the errno. Plain Node-API, no state: it serves every Node version from one build,
+ * in any thread.
  */
 #include <errno.h>
 #include <node_api.h>

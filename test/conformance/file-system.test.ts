@@ -1,4 +1,5 @@
-// What every file system must do alike: the contract of `file-system.ts`, over the system's files and over memory.
+// What every file system must do alike: the contract of `file-system.ts`, over the system's files
+// and over memory.
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import t from 'tap'

@@ -1,15 +1,17 @@
 /**
- * XXH3-64 and XXH3-128 in plain BigInt arithmetic, seed 0, default secret: slow, short and obviously right, for tests.
- * The structure follows the published algorithm: one rule for each of 0, 1-3, 4-8, 9-16, 17-128, 129-240 bytes and one
- * for everything longer.
+ * XXH3-64 and XXH3-128 in plain BigInt arithmetic, seed 0, default secret: slow, short and
+ * obviously right, for tests. The structure follows the published algorithm: one rule for each of
+ * 0, 1-3, 4-8, 9-16, 17-128, 129-240 bytes and one for everything longer.
  */
 import type { Hasher } from '../../src/shared/base/checksum.js'
 
 const SECRET = Buffer.from(
-  'b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671fcb79e64eccc0e578825ad07dccff7221' +
-    'b8084674f743248ee03590e6813a264c3c2852bb91c300cb88d0658b1b532ea371644897a20df94e3819ef46a9deacd8' +
-    'a8fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364eac5ac8334d3ebc3c581a0fffa1363eb' +
-    '170ddd51b7f0da49d316552629d4689e2b16be587d47a1fc8ff8b8d17ad031ce45cb3a8f95160428afd7fbcabb4b407e',
+  'b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671f' +
+    'cb79e64eccc0e578825ad07dccff7221b8084674f743248ee03590e6813a264c' +
+    '3c2852bb91c300cb88d0658b1b532ea371644897a20df94e3819ef46a9deacd8' +
+    'a8fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364' +
+    'eac5ac8334d3ebc3c581a0fffa1363eb170ddd51b7f0da49d316552629d4689e' +
+    '2b16be587d47a1fc8ff8b8d17ad031ce45cb3a8f95160428afd7fbcabb4b407e',
   'hex',
 )
 const MASK = 0xffff_ffff_ffff_ffffn
@@ -211,7 +213,10 @@ export function xxh3Wide(bytes: Uint8Array): Wide {
   }
 }
 
-/** The test hasher, remembering its last few thousand answers: fault loops hash the same bytes again and again. */
+/**
+ * The test hasher, remembering its last few thousand answers: fault loops hash the same bytes again
+ * and again.
+ */
 class SlowHasher implements Hasher {
   readonly #known = new Map<string, Wide>()
 

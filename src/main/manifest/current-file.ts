@@ -1,7 +1,9 @@
 /**
- * Reading and replacing `current`, the commit point of every new snapshot (format-manifest-blob.md 3). Main thread.
+ * Reading and replacing `current`, the commit point of every new snapshot (format-manifest-blob.md
+ * 3). Main thread.
  *
- * I1: `current` is replaced by rename, after the new content was synced, and the rename is synced before success.
+ * I1: `current` is replaced by rename, after the new content was synced, and the rename is synced
+ *     before success.
  * I2: whatever it names was synced, name and content, before (the caller's part).
  */
 import { VarveError } from '../../shared/base/errors.js'
@@ -34,7 +36,10 @@ export function readCurrent(fs: FileSystem, root: string): CurrentPointer | unde
 /** Numbers the temporary files of this process. */
 let sequence = 0
 
-/** Temporary names that earlier crashes may have left, at most; more means that something else is wrong. */
+/**
+ * Temporary names that earlier crashes may have left, at most; more means that something else is
+ * wrong.
+ */
 const TEMPORARY_NAMES_MAX = 10_000
 
 /** Makes `current` name another snapshot, durably (I1). */

@@ -1,7 +1,8 @@
 /**
  * The names in a tree's folder (format-manifest-blob.md 2). Pure; main thread.
  *
- *     <root>/LOCK  current  v{N}  edits-{N}  tables/{id}  blobs/{id}  .tmp_{pid}_{seq}  repair-quarantine/
+ *     <root>/LOCK  current  v{N}  edits-{N}  tables/{id}  blobs/{id}
+ *            .tmp_{pid}_{seq}  repair-quarantine/
  *
  * I1: a name is ours only if it matches exactly; a `vault` beside `v7` is somebody else's.
  */

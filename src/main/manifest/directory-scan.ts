@@ -1,10 +1,12 @@
 /**
- * Compares the files in `tables/` and `blobs/` with a version: what is there, what is missing, what belongs to nobody
- * (format-manifest-blob.md 10.3). Main thread; reads only.
+ * Compares the files in `tables/` and `blobs/` with a version: what is there, what is missing, what
+ * belongs to nobody (format-manifest-blob.md 10.3). Main thread; reads only.
  *
- * I1: a name that is no id aborts: such a folder is not only ours. `.DS_Store`, `._*` and sub-folders are passed over.
+ * I1: a name that is no id aborts: such a folder is not only ours. `.DS_Store`, `._*` and
+ *     sub-folders are passed over.
  * I2: the same id found twice: the first folder wins, and no other copy is ever an orphan.
- * I3: `nextTableId` and `nextBlobFileId` lie beyond every id seen, orphans included, so that no new file meets an old one.
+ * I3: `nextTableId` and `nextBlobFileId` lie beyond every id seen, orphans included, so that no new
+ *     file meets an old one.
  */
 import { VarveError } from '../../shared/base/errors.js'
 import { type ManifestVersion, tablesOf } from '../../shared/format/version-model.js'
@@ -57,7 +59,9 @@ export function tablesFolders(
   return all.filter(isFirst)
 }
 
-/** Scans the folders of a tree. Missing files are reported, not thrown: see {@link requireComplete}. */
+/**
+ * Scans the folders of a tree. Missing files are reported, not thrown: see {@link requireComplete}.
+ */
 export function scanDirectory(
   fs: FileSystem,
   root: string,
@@ -82,12 +86,15 @@ export function scanDirectory(
       .map(([id, level]) => ({ id, level })),
     missingBlobFiles: [...version.blobFiles.keys()].filter((id) => !blobs.referenced.has(id)),
     // An empty tree that was reopened continues with table 1, as upstream does.
-    nextTableId: Math.max(0, ...levelOf.keys(), tables.maxId) + 1,
-    nextBlobFileId: Math.max(-1, ...version.blobFiles.keys(), blobs.maxId) + 1,
+    nextTableId: Math.max(0, largest(levelOf.keys()), tables.maxId) + 1,
+    nextBlobFileId: Math.max(largest(version.blobFiles.keys()), blobs.maxId) + 1,
   }
 }
 
-/** Throws where a referenced file is missing: VARVE_ROUTE_MISMATCH if a route explains it, else VARVE_UNRECOVERABLE. */
+/**
+ * Throws where a referenced file is missing: VARVE_ROUTE_MISMATCH if a route explains it, else
+ * VARVE_UNRECOVERABLE.
+ */
 export function requireComplete(
   scan: DirectoryScan,
   version: ManifestVersion,
@@ -102,7 +109,8 @@ export function requireComplete(
     const expected = [...tablesOf(version)].length
     throw new VarveError(
       explains ? 'VARVE_ROUTE_MISMATCH' : 'VARVE_UNRECOVERABLE',
-      `${missingTables.length} tables of ${root} are missing, among them table ${missingTables[0]?.id}` +
+      `${missingTables.length} tables of ${root} are missing, ` +
+        `among them table ${missingTables[0]?.id}` +
         (explains ? ': no current level route covers their levels; was one removed?' : ''),
       { details: { file: root, expected, found: expected - missingTables.length } },
     )
@@ -110,10 +118,18 @@ export function requireComplete(
   if (missingBlobFiles.length > 0) {
     throw new VarveError(
       'VARVE_UNRECOVERABLE',
-      `${missingBlobFiles.length} blob files of ${root} are missing, among them ${missingBlobFiles[0]}`,
+      `${missingBlobFiles.length} blob files of ${root} are missing, ` +
+        `among them ${missingBlobFiles[0]}`,
       { details: { file: root, expected: version.blobFiles.size, found: scan.blobFiles.size } },
     )
   }
+}
+
+/** The largest id, or -1; not `Math.max(...)`, whose arguments lie on the stack. */
+function largest(ids: Iterable<number>): number {
+  let max = -1
+  for (const id of ids) if (id > max) max = id
+  return max
 }
 
 interface SortedFiles {
@@ -128,7 +144,7 @@ function sortOut(files: readonly LocatedFile[], live: ReadonlyMap<number, unknow
     referenced: new Map(),
     orphans: [],
     duplicates: [],
-    maxId: files.reduce((max, file) => Math.max(max, file.id), -1),
+    maxId: largest(files.map((file) => file.id)),
   }
   for (const file of files) {
     if (!live.has(file.id)) sorted.orphans.push(file)

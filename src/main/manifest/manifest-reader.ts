@@ -1,9 +1,12 @@
 /**
- * Reads the manifest of a folder: `current` → `v{N}` → version gate → `edits-{N}` (format-manifest-blob.md 3.2, 10.1,
- * 10.3). Main thread; reads only, so it serves read-only opens, checks and tools alike.
+ * Reads the manifest of a folder: `current` → `v{N}` → version gate → `edits-{N}`
+ * (format-manifest-blob.md 3.2, 10.1, 10.3). Main thread; reads only, so it serves read-only opens,
+ * checks and tools alike.
  *
- * I1: either a version that passed every check, or an error, or undefined where there surely is no tree.
- * I2: `isComplete` is false where a tolerant mode left anything out; nothing may be deleted on the word of such a version.
+ * I1: either a version that passed every check, or an error, or undefined where there surely is no
+ *     tree.
+ * I2: `isComplete` is false where a tolerant mode left anything out; nothing may be deleted on the
+ *     word of such a version.
  */
 import { describeDigest, sameBytes } from '../../shared/base/checksum.js'
 import { VarveError } from '../../shared/base/errors.js'
@@ -52,7 +55,10 @@ export interface RecoveredManifest {
   readonly isComplete: boolean
 }
 
-/** Reads the manifest; undefined where `root` is missing or empty, so that a tree may be created there. */
+/**
+ * Reads the manifest; undefined where `root` is missing or empty, so that a tree may be created
+ * there.
+ */
 export function readManifest(
   fs: FileSystem,
   root: string,

@@ -3,22 +3,27 @@
  * (format-manifest-blob.md 7.5, 20). Main thread; one per open tree, under the directory lock.
  *
  *     commit(next) ─ edit fits and log is short ─→ append, fsync, (first time) fsync folder
- *                  └ else ─→ v{next} ─→ fsync ─→ fsync folder ─→ current ─→ drop old log and snapshot
+ *                  └ else ─→ v{next} ─→ fsync ─→ fsync folder ─→ current ─→ drop the old files
  *
  *                 create / resume
  *                       │             commit fails
- *                     open ──────────────────────────→ failed      every later commit throws, with the first cause
+ *                     open ──────────────────────────→ failed (every later commit throws)
  *                       └──── close ────→ closed
  *
- * I1: when `commit` returns, the version survives a power cut; when it throws before touching the disk (VARVE_UNSUPPORTED),
- *     nothing happened; any other throw leaves memory and disk possibly apart, so the writer fails for good.
- * I2: a torn tail that was tolerated is copied aside and cut off before the first change: what is appended is read again.
- * I3: no snapshot of more than 255 runs in a level; no edit of more than 64 KiB. Whichever fits is taken.
- * I4: the log's name is synced once in the life of a writer, even if the file existed: a dead process may not have.
+ * I1: when `commit` returns, the version survives a power cut; when it throws before touching the
+ *     disk (VARVE_UNSUPPORTED), nothing happened; any other throw leaves memory and disk possibly
+ *     apart, so the writer fails for good.
+ * I2: a torn tail that was tolerated is copied aside and cut off before the first change: what is
+ *     appended is read again.
+ * I3: no snapshot of more than 255 runs in a level; no edit of more than 64 KiB. Whichever fits is
+ *     taken.
+ * I4: the log's name is synced once in the life of a writer, even if the file existed: a dead
+ *     process may not have.
  */
 import { assert, VarveError } from '../../shared/base/errors.js'
 import { COMPARATOR_NAME_BYTES_MAX, FRAME_PAYLOAD_BYTES_MAX } from '../../shared/base/limits.js'
 import { encodeFrame } from '../../shared/format/frame.js'
+import type { SnapshotImage } from '../../shared/format/manifest-snapshot.js'
 import { fitsTableList } from '../../shared/format/table-list.js'
 import { diffVersions, encodeVersionEdit } from '../../shared/format/version-edit.js'
 import {
@@ -91,8 +96,8 @@ export class ManifestWriter {
   }
 
   /**
-   * Creates a tree in a folder that `readManifest` found empty: its table folders, `v0` and `current`.
-   * What an earlier attempt left is taken over.
+   * Creates a tree in a folder that `readManifest` found empty: its table folders, `v0` and
+   * `current`. What an earlier attempt left is taken over.
    */
   static create(
     fs: FileSystem,
@@ -110,7 +115,12 @@ export class ManifestWriter {
     const oldLog = editLogPath(root, 0)
     if (fs.exists(oldLog)) setAside(fs, root, oldLog, 'edits-0')
     const version = emptyVersion(treeType)
-    installSnapshot(fs, root, version, { ...options, syncMode: options.syncMode ?? 'normal' })
+    installSnapshot(
+      fs,
+      root,
+      { id: version.id, image: encodeSnapshot(version, options) },
+      { hasher: options.codec.hasher, syncMode: options.syncMode ?? 'normal' },
+    )
     return new ManifestWriter(fs, root, options, {
       version,
       snapshotId: 0,
@@ -156,8 +166,8 @@ export class ManifestWriter {
   }
 
   /**
-   * Makes `next` the durable version (I1). Synchronous, so nothing comes between "persisted" and the caller's swap.
-   * REQUIRES: every file that `next` refers to is synced, and so is its folder.
+   * Makes `next` the durable version (I1). Synchronous, so nothing comes between "persisted" and
+   * the caller's swap. REQUIRES: every file that `next` refers to is synced, and so is its folder.
    */
   commit(next: ManifestVersion): void {
     if (this.#isClosed) throw new VarveError('VARVE_CLOSED', `${this.#root} is closed`)
@@ -167,13 +177,14 @@ export class ManifestWriter {
     const defect = versionDefect(next)
     assert(defect === undefined, `a version is sound: ${defect}`)
     const edit = encodeVersionEdit(diffVersions(this.#version, next))
-    const rotates = this.#mustRotate(next, edit.length)
     // Whatever cannot be encoded fails here, before the disk is touched.
-    if (rotates) encodeSnapshot(next, this.#options)
+    const image = this.#mustRotate(next, edit.length)
+      ? encodeSnapshot(next, this.#options)
+      : undefined
     try {
       if (this.#hasTornTail) this.#cutTornTail()
-      if (rotates) this.#rotate(next)
-      else this.#append(edit)
+      if (image === undefined) this.#append(edit)
+      else this.#rotate(next.id, image)
     } catch (error) {
       this.#failure = error
       throw error
@@ -197,9 +208,9 @@ export class ManifestWriter {
     if (fitsLog) return false
     throw new VarveError(
       'VARVE_UNSUPPORTED',
-      `the change to version ${next.id} of ${this.#root} needs a record of ${editBytes} bytes, at most ` +
-        `${FRAME_PAYLOAD_BYTES_MAX} fit, and no snapshot can be written: either a level has more than 255 runs ` +
-        `(compact first), or ${path} is in the way`,
+      `the change to version ${next.id} of ${this.#root} needs a record of ${editBytes} bytes, ` +
+        `at most ${FRAME_PAYLOAD_BYTES_MAX} fit, and no snapshot can be written: either a level ` +
+        `has more than 255 runs (compact first), or ${path} is in the way`,
       { details: { file: path, limit: FRAME_PAYLOAD_BYTES_MAX, found: editBytes } },
     )
   }
@@ -214,12 +225,13 @@ export class ManifestWriter {
     this.#logBytes += frame.length
   }
 
-  #rotate(next: ManifestVersion): void {
-    installSnapshot(this.#fs, this.#root, next, { ...this.#options, syncMode: this.#syncMode })
+  #rotate(id: number, image: SnapshotImage): void {
+    const { hasher } = this.#options.codec
+    installSnapshot(this.#fs, this.#root, { id, image }, { hasher, syncMode: this.#syncMode })
     const old = this.#snapshotId
     this.#log?.close()
     this.#log = undefined
-    this.#snapshotId = next.id
+    this.#snapshotId = id
     this.#logBytes = 0
     this.#isLogNameDurable = false
     for (const path of [editLogPath(this.#root, old), snapshotPath(this.#root, old)]) {

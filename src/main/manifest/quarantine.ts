@@ -1,6 +1,6 @@
 /**
- * Setting files aside instead of deleting them: into `repair-quarantine/` beside their folder, as repair does. Main
- * thread.
+ * Setting files aside instead of deleting them: into `repair-quarantine/` beside their folder, as
+ * repair does. Main thread.
  *
  * I1: nothing in the quarantine is ever overwritten or removed by the engine.
  */
@@ -14,7 +14,9 @@ const SAME_NAME_MAX = 1000
 /** Bytes copied at once. */
 const COPY_BYTES = 65_536
 
-/** Moves a file into the quarantine of `base` under `name`, or `name.1`, …; returns where it went. */
+/**
+ * Moves a file into the quarantine of `base` under `name`, or `name.1`, …; returns where it went.
+ */
 export function setAside(fs: FileSystem, base: string, source: string, name: string): string {
   const folder = quarantineFolder(base)
   fs.makeDirectory(folder)

@@ -1,5 +1,6 @@
 /**
- * Writing a snapshot and making it the live one: for a new tree, a rotation, a checkpoint and a repair. Main thread.
+ * Writing a snapshot and making it the live one: for a new tree, a rotation, a checkpoint and a
+ * repair. Main thread.
  *
  *     v{N}: zeros, body, mirror over the zeros, fsync → fsync folder → current (`current-file.ts`)
  *
@@ -7,25 +8,24 @@
  * I2: up to the replacement of `current` the old manifest stays live and untouched.
  */
 
+import type { Hasher } from '../../shared/base/checksum.js'
 import { canonicalDigest } from '../../shared/format/manifest-footer.js'
 import { HEAD_BYTES, type SnapshotImage } from '../../shared/format/manifest-snapshot.js'
-import type { ManifestVersion } from '../../shared/format/version-model.js'
-import { encodeSnapshot, type SnapshotSettings } from '../../shared/format/version-sections.js'
 import type { FileSystem, SyncMode } from '../../shared/fs/file-system.js'
 import { replaceCurrent } from './current-file.js'
 import { snapshotPath } from './directory-layout.js'
 
-/** Writes `version` as snapshot `v{version.id}`, which must not exist, and points `current` at it. */
+/** Writes snapshot `v{id}`, which must not exist, and points `current` at it. */
 export function installSnapshot(
   fs: FileSystem,
   root: string,
-  version: ManifestVersion,
-  options: SnapshotSettings & { readonly syncMode: SyncMode },
+  snapshot: { readonly id: number; readonly image: SnapshotImage },
+  options: { readonly hasher: Hasher; readonly syncMode: SyncMode },
 ): void {
-  const image = encodeSnapshot(version, options)
-  writeSnapshot(fs, root, version.id, image, options.syncMode)
-  const digest = canonicalDigest(version.id, image.footer, options.codec.hasher)
-  replaceCurrent(fs, root, { snapshotId: version.id, digest }, options.syncMode)
+  const { id, image } = snapshot
+  writeSnapshot(fs, root, id, image, options.syncMode)
+  const digest = canonicalDigest(id, image.footer, options.hasher)
+  replaceCurrent(fs, root, { snapshotId: id, digest }, options.syncMode)
 }
 
 function writeSnapshot(

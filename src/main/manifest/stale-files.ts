@@ -1,10 +1,12 @@
 /**
- * Cleaning up after crashes: files that no manifest refers to (format-manifest-blob.md 10.4, 24.1). Main thread, once per
- * writable open, after every check has passed.
+ * Cleaning up after crashes: files that no manifest refers to (format-manifest-blob.md 10.4, 24.1).
+ * Main thread, once per writable open, after every check has passed.
  *
- * I1: never delete on suspicion. If the manifest was read only in part, or there are orphans and no edit log (a lost log
- *     looks just like that), files are set aside in `repair-quarantine/`, not deleted.
- * I2: the manifest that condemns the files is made durable first: its writer may have died before its sync.
+ * I1: never delete on suspicion. If the manifest was read only in part, or there are orphans and no
+ *     edit log (a lost log looks just like that), files are set aside in `repair-quarantine/`, not
+ *     deleted.
+ * I2: the manifest that condemns the files is made durable first: its writer may have died before
+ *     its sync.
  * I3: only exact names are touched: `v{N}`, `edits-{N}`, and ids in `tables/` and `blobs/`.
  */
 import type { FileSystem, SyncMode } from '../../shared/fs/file-system.js'

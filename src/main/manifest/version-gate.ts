@@ -1,10 +1,10 @@
 /**
- * The version gate: recognises what is not a V5 tree, or not this tree, before anything on disk is touched
- * (format-manifest-blob.md 4.7, 10.1, 18). Main thread; reads only.
+ * The version gate: recognises what is not a V5 tree, or not this tree, before anything on disk is
+ * touched (format-manifest-blob.md 4.7, 10.1, 18). Main thread; reads only.
  *
- *     V1         a file `version`                                      VARVE_INVALID_VERSION 1
- *     V2         `segments/` with `levels` or `manifest`, no `current`  VARVE_INVALID_VERSION 2
- *     V3, V4     `v{N}` is an archive ending in the "SFA!" trailer      VARVE_INVALID_VERSION 3 or 4
+ *     V1         a file `version`                                     VARVE_INVALID_VERSION 1
+ *     V2         `segments/` with `levels` or `manifest`, no `current` VARVE_INVALID_VERSION 2
+ *     V3, V4     `v{N}` is an archive ending in the "SFA!" trailer     VARVE_INVALID_VERSION 3 or 4
  *     V5         `v{N}` is a block container that says 5
  *
  * I1: a folder that holds remains of a tree, but no `current`, is never taken for empty.
@@ -29,10 +29,15 @@ import {
   tablesFolder,
 } from './directory-layout.js'
 
-/** The trailer of a sectioned archive: magic, version, checksum type, TOC checksum, TOC offset, TOC length. */
+/**
+ * The trailer of a sectioned archive: magic, version, checksum type, TOC checksum, TOC offset, TOC
+ * length.
+ */
 const ARCHIVE_TRAILER_BYTES = 38
 const ARCHIVE_MAGIC = 0x21_41_46_53
-/** A manifest archive has a handful of sections; a longer table of contents is not worth reading. */
+/**
+ * A manifest archive has a handful of sections; a longer table of contents is not worth reading.
+ */
 const ARCHIVE_TOC_BYTES_MAX = 65_536
 
 /** Refuses a V1 tree. */
@@ -48,7 +53,8 @@ export function refuseRemains(fs: FileSystem, root: string): void {
   if (names.has('segments') && (names.has('levels') || names.has('manifest'))) {
     throw invalidVersion(root, 2)
   }
-  // Empty folders and an unreferenced `v0` are what a crash in the middle of creating a tree leaves: nothing to lose.
+  // Empty folders and an unreferenced `v0` are what a crash in the middle of creating a tree
+  // leaves: nothing to lose.
   const isRemains = (entry: DirectoryEntry) =>
     (isSnapshotName(entry.name) && entry.name !== 'v0') ||
     ((entry.name === 'tables' || entry.name === 'blobs') && !entry.isDirectory)
@@ -99,7 +105,9 @@ function archiveFormatVersion(file: ReadableFile, toc: Uint8Array): number | und
   return undefined
 }
 
-/** Checks what a snapshot says about itself, in the format's order (format-manifest-blob.md 4.7). */
+/**
+ * Checks what a snapshot says about itself, in the format's order (format-manifest-blob.md 4.7).
+ */
 export function checkMetadata(reader: SnapshotReader, comparatorName: string): void {
   const origin = { file: reader.path, offset: 0 }
   const invalidHeader = (what: string) =>
@@ -116,7 +124,7 @@ export function checkMetadata(reader: SnapshotReader, comparatorName: string): v
   if (stored !== comparatorName) {
     throw new VarveError(
       'VARVE_COMPARATOR_MISMATCH',
-      `${reader.path} was written under the comparator "${stored}", opened with "${comparatorName}"`,
+      `${reader.path} was written under comparator "${stored}", opened with "${comparatorName}"`,
       { details: { file: reader.path, stored, supplied: comparatorName } },
     )
   }
@@ -147,7 +155,10 @@ function storedComparatorName(reader: SnapshotReader): string {
   }
 }
 
-/** Refuses a tree of the other type: opened with key-value separation but written without, or the reverse. */
+/**
+ * Refuses a tree of the other type: opened with key-value separation but written without, or the
+ * reverse.
+ */
 export function checkTreeType(version: ManifestVersion, requested: TreeType, root: string): void {
   if (version.treeType === requested) return
   const [stored, asked] = [version.treeType, requested].map((type) =>
@@ -161,7 +172,8 @@ export function checkTreeType(version: ManifestVersion, requested: TreeType, roo
 function invalidVersion(path: string, version: number | undefined): VarveError {
   return new VarveError(
     'VARVE_INVALID_VERSION',
-    `${path} is of format version ${version ?? '3 or 4'}; this engine reads version ${FORMAT_VERSION} only`,
+    `${path} is of format version ${version ?? '3 or 4'}; ` +
+      `this engine reads version ${FORMAT_VERSION} only`,
     { details: { file: path, version: version ?? null, expected: FORMAT_VERSION } },
   )
 }

@@ -1,12 +1,13 @@
 /**
- * The one hash family of the files, as a dependency: XXH3 with seed 0 and the default secret (format-table.md 2).
- * Pure, every thread. Encoders and decoders take a {@link Hasher}; the kernel-backed one is plugged in by their caller.
+ * The one hash family of the files, as a dependency: XXH3 with seed 0 and the default secret
+ * (format-table.md 2). Pure, every thread. Encoders and decoders take a {@link Hasher}; the
+ * kernel-backed one is plugged in by their caller.
  *
- * A 128-bit digest is 16 bytes exactly as stored: the low 64 bits little-endian, then the high 64 bits. It is compared
- * as bytes and never becomes a number.
+ * A 128-bit digest is 16 bytes exactly as stored: the low 64 bits little-endian, then the high 64
+ * bits. It is compared as bytes and never becomes a number.
  *
- * I1: two truncations to 32 bits exist and are not the same. Block headers keep the low 32 bits of the 128-bit
- *     digest; blob frame headers keep the low 32 bits of the 64-bit digest.
+ * I1: two truncations to 32 bits exist and are not the same. Block headers keep the low 32 bits of
+ *     the 128-bit digest; blob frame headers keep the low 32 bits of the 64-bit digest.
  */
 
 /** Bytes of a stored 128-bit digest. */
@@ -43,7 +44,10 @@ export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
   return true
 }
 
-/** A stored digest as the hexadecimal integer that XXH3 tools print: the stored bytes, last one first. */
+/**
+ * A stored digest as the hexadecimal integer that XXH3 tools print: the stored bytes, last one
+ * first.
+ */
 export function describeDigest(digest: Uint8Array): string {
   return Buffer.from(digest).reverse().toString('hex')
 }

@@ -1,8 +1,9 @@
 /**
  * The `blob_gc_stats` section of a manifest snapshot, and the same bytes inside a version edit
- * (format-manifest-blob.md 6.3). Every thread; no I/O. Not framed: the block or frame around it is its check.
+ * (format-manifest-blob.md 6.3). Every thread; no I/O. Not framed: the block or frame around it is
+ * its check.
  *
- *     count u32, then per blob file 28 bytes; any order, ours ascends by id; of a repeated id the last wins
+ *     count u32, then per blob file 28 bytes; any order, ours ascends; of a repeated id the last wins
  *       0   8   blob file id
  *       8   4   dead values
  *       12  8   their bytes, uncompressed
@@ -44,7 +45,10 @@ export function readBlobGcStats(reader: ByteReader): BlobGcStats {
   return stats
 }
 
-/** Decodes the section: cut, it is an error or, in a tolerant mode, an empty map that a compaction rebuilds. */
+/**
+ * Decodes the section: cut, it is an error or, in a tolerant mode, an empty map that a compaction
+ * rebuilds.
+ */
 export function decodeBlobGcStats(
   payload: Uint8Array,
   options: { readonly file: string; readonly mode: RecoveryMode },

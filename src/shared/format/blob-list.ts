@@ -1,5 +1,6 @@
 /**
- * The `blob_files` section of a manifest snapshot (format-manifest-blob.md 6.2). Every thread; no I/O.
+ * The `blob_files` section of a manifest snapshot (format-manifest-blob.md 6.2). Every thread; no
+ * I/O.
  *
  *     count u32, then per blob file a framed 25-byte record; any order, ours ascends by id
  */

@@ -1,5 +1,6 @@
 /**
- * The header of every block of every file (format-table.md 5, format-manifest-blob.md 1.1). Every thread; no I/O.
+ * The header of every block of every file (format-table.md 5, format-manifest-blob.md 1.1). Every
+ * thread; no I/O.
  *
  *     off  size    field
  *     0    4       magic 4c 53 4d 04 ("LSM" + 4)
@@ -10,9 +11,11 @@
  *     +20  4       uncompressed length: plaintext bytes
  *     +24  4       header checksum: low 32 bits of XXH3-128 of all bytes before it
  *
- * 33 bytes without the flags, 34 with them; the payload follows, then the parity where there is one.
+ * 33 bytes without the flags, 34 with them; the payload follows, then the parity where there is
+ * one.
  *
- * I1: checked in this order: magic, type, flags, header checksum, size caps. Lengths are believed only after all of them.
+ * I1: checked in this order: magic, type, flags, header checksum, size caps. Lengths are believed
+ *     only after all of them.
  */
 import { DIGEST_BYTES, type Hasher, headerCheckOf } from '../base/checksum.js'
 import { assert } from '../base/errors.js'

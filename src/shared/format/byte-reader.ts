@@ -1,6 +1,6 @@
 /**
- * A bounds-checked cursor over bytes from disk that says what was cut off, in which file and where. Every thread; no
- * I/O.
+ * A bounds-checked cursor over bytes from disk that says what was cut off, in which file and where.
+ * Every thread; no I/O.
  *
  * I1: nothing is read past the end; a failure moves nothing.
  * I2: a u64 that a JavaScript number cannot hold exactly is VARVE_UNSUPPORTED, never rounded.

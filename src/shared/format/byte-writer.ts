@@ -1,8 +1,9 @@
 /**
- * A growing array of bytes for encoders: little-endian integers, varints, bytes. Every thread; no I/O. The counterpart of
- * {@link ByteReader}.
+ * A growing array of bytes for encoders: little-endian integers, varints, bytes. Every thread; no
+ * I/O. The counterpart of {@link ByteReader}.
  *
- * I1: a value outside its field's range is our bug and throws VARVE_ASSERTION; nothing is ever cut silently.
+ * I1: a value outside its field's range is our bug and throws VARVE_ASSERTION; nothing is ever cut
+ *     silently.
  */
 import { assert } from '../base/errors.js'
 
@@ -22,19 +23,22 @@ export class ByteWriter {
 
   u8(value: number): this {
     checkRange(value, 0xff)
-    this.#view.setUint8(this.#grow(1), value)
+    const at = this.#grow(1)
+    this.#view.setUint8(at, value)
     return this
   }
 
   u16(value: number): this {
     checkRange(value, 0xffff)
-    this.#view.setUint16(this.#grow(2), value, true)
+    const at = this.#grow(2)
+    this.#view.setUint16(at, value, true)
     return this
   }
 
   u32(value: number): this {
     checkRange(value, 0xffff_ffff)
-    this.#view.setUint32(this.#grow(4), value, true)
+    const at = this.#grow(4)
+    this.#view.setUint32(at, value, true)
     return this
   }
 

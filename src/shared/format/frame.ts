@@ -1,6 +1,7 @@
 /**
- * Framed records: how the edit log and two manifest sections pack small records so that each can be checked, and a torn
- * one told from a damaged one (format-manifest-blob.md 5). Every thread; no I/O.
+ * Framed records: how the edit log and two manifest sections pack small records so that each can be
+ * checked, and a torn one told from a damaged one (format-manifest-blob.md 5). Every thread; no
+ * I/O.
  *
  *     off  size  field
  *     0    4     len u32, at most 65 536
@@ -9,7 +10,8 @@
  *
  *     01 00 00 00 | e2 3e ae 27 8d 35 9e 92 | 05          the payload 05
  *
- * I1: the length is believed only up to its limit, so no damage makes a reader allocate or skip without bound.
+ * I1: the length is believed only up to its limit, so no damage makes a reader allocate or skip
+ *     without bound.
  */
 import { type Hasher, sameBytes } from '../base/checksum.js'
 import { assert } from '../base/errors.js'
@@ -18,7 +20,10 @@ import { FRAME_PAYLOAD_BYTES_MAX } from '../base/limits.js'
 /** Bytes before a frame's payload. */
 export const FRAME_HEADER_BYTES = 12
 
-/** What is found at a record boundary, in the order in which it is decided. `next` is the following boundary. */
+/**
+ * What is found at a record boundary, in the order in which it is decided. `next` is the following
+ * boundary.
+ */
 export type FrameOutcome =
   | { readonly kind: 'truncated' }
   | { readonly kind: 'bad-header'; readonly length: number }
@@ -41,7 +46,10 @@ export function encodeFrame(payload: Uint8Array, hasher: Hasher): Uint8Array {
   return frame
 }
 
-/** Reads the frame at `offset`; `expectedLength` where records have one fixed size. The payload is a view. */
+/**
+ * Reads the frame at `offset`; `expectedLength` where records have one fixed size. The payload is a
+ * view.
+ */
 export function readFrame(
   bytes: Uint8Array,
   offset: number,

@@ -1,8 +1,9 @@
 /**
- * A counted list of framed records inside a manifest section, read under a recovery mode: the rules that `tables` and
- * `blob_files` share (format-manifest-blob.md 9). Every thread; no I/O.
+ * A counted list of framed records inside a manifest section, read under a recovery mode: the rules
+ * that `tables` and `blob_files` share (format-manifest-blob.md 9). Every thread; no I/O.
  *
- * I1: a count is never believed: records are read one by one, and the list ends with its bytes at the latest.
+ * I1: a count is never believed: records are read one by one, and the list ends with its bytes at
+ *     the latest.
  */
 import type { Hasher } from '../base/checksum.js'
 import { VarveError } from '../base/errors.js'
@@ -120,7 +121,8 @@ function readRecord<T>(reader: ByteReader, rules: FramedListRules<T>): RecordRes
         const record = new ByteReader(outcome.payload, `${section} record`, at, 'VARVE_IO')
         return { step: 'ok', record: rules.decode(record) }
       } catch (error) {
-        // A tag that no version of the format knows counts as damage; a number too large for us does not.
+        // A tag that no version of the format knows counts as damage; a number too large for us
+        // does not.
         if (!VarveError.is(error, 'VARVE_INVALID_TAG')) throw error
         return { step: onDamaged(mode), error }
       }

@@ -1,11 +1,14 @@
 /**
- * The self-contained blocks of a manifest snapshot: one section, or its footer (format-manifest-blob.md 1.1, 21). Never
- * compressed; encrypted where the tree is; possibly followed by parity, which this reader skips.
+ * The self-contained blocks of a manifest snapshot: one section, or its footer
+ * (format-manifest-blob.md 1.1, 21). Never compressed; encrypted where the tree is; possibly
+ * followed by parity, which this reader skips.
  *
- *     header (34) | payload (data length) | parity (flag bit 1: 2 * even(ceil(data length / 4)) bytes)
+ *     header (34) | payload (data length n) | parity (flag bit 1: 2 * even(ceil(n / 4)))
  *
- * I1: a payload is returned only after header, size and payload checksum agreed, and, where encrypted, the seal did.
- * I2: with a sealer, a block that is not encrypted is refused: damage must not switch the protection off.
+ * I1: a payload is returned only after header, size and payload checksum agreed, and, where
+ *     encrypted, the seal did.
+ * I2: with a sealer, a block that is not encrypted is refused: damage must not switch the
+ *     protection off.
  */
 import { describeDigest, digestOf, type Hasher, sameBytes } from '../base/checksum.js'
 import {
@@ -19,7 +22,10 @@ import {
 } from './block-header.js'
 import { formatError, type Origin } from './byte-reader.js'
 
-/** Encryption of manifest blocks; the envelope is the provider's business (format-manifest-blob.md 21). */
+/**
+ * Encryption of manifest blocks; the envelope is the provider's business (format-manifest-blob.md
+ * 21).
+ */
 export interface ManifestSealer {
   /** Plaintext to stored payload. */
   seal(type: BlockType, plaintext: Uint8Array): Uint8Array
@@ -67,7 +73,10 @@ export function encodeManifestBlock(
   return block
 }
 
-/** Checks and opens the block at the start of `bytes`; whether its size and type are right is the caller's check. */
+/**
+ * Checks and opens the block at the start of `bytes`; whether its size and type are right is the
+ * caller's check.
+ */
 export function decodeManifestBlock(
   bytes: Uint8Array,
   origin: Origin,

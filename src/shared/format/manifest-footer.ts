@@ -1,11 +1,11 @@
 /**
- * The footer of a manifest snapshot: where its sections are (format-manifest-blob.md 4.3), and the digest by which
- * `current` names one snapshot and no other (3.1). Every thread; no I/O.
+ * The footer of a manifest snapshot: where its sections are (format-manifest-blob.md 4.3), and the
+ * digest by which `current` names one snapshot and no other (3.1). Every thread; no I/O.
  *
  *     0  1  layout version (1)
  *     1  1  flags: bit 0 = the head mirror is filled; others are kept as read
  *     2  2  section count
- *     4  …  per section: name length u16 | name | block offset u64 | block size u32 | section checksum u128
+ *     4  …  per section: name length u16 | name | block offset u64 | block size u32 | checksum u128
  *
  * I1: names are unique, 1 to 64 bytes of UTF-8.
  */
@@ -79,7 +79,10 @@ export function decodeFooter(payload: Uint8Array, origin: Origin): ManifestFoote
   return { layoutVersion, flags, sections: [...sections.values()] }
 }
 
-/** The digest of snapshot `id` with this footer: XXH3-128 over its canonical form, sections sorted by name. */
+/**
+ * The digest of snapshot `id` with this footer: XXH3-128 over its canonical form, sections sorted
+ * by name.
+ */
 export function canonicalDigest(id: number, footer: ManifestFooter, hasher: Hasher): Uint8Array {
   const writer = new ByteWriter(1024)
     .u64(id)

@@ -1,15 +1,18 @@
 /**
- * A manifest snapshot, the file `v{N}`: one complete version (format-manifest-blob.md 4). Every thread; bytes come through
- * an open file, a few at a time.
+ * A manifest snapshot, the file `v{N}`: one complete version (format-manifest-blob.md 4). Every
+ * thread; bytes come through an open file, a few at a time.
  *
  *     0       head region, 4096 bytes: a copy of the footer block and zeros, or zeros only
  *     4096    section blocks, back to back
  *             footer block, F bytes
  *     EOF-4   F, u32
  *
- * I1: the footer is found from the tail; only if that fails, from the head. Both broken: VARVE_MANIFEST_INVALID.
- * I2: a section is returned only if its block fills its place exactly and matches the footer's checksum of it.
- * I3: what is read at once is bounded: 4096 bytes of footer, 16 MiB of section, never more than the file has.
+ * I1: the footer is found from the tail; only if that fails, from the head. Both broken:
+ *     VARVE_MANIFEST_INVALID.
+ * I2: a section is returned only if its block fills its place exactly and matches the footer's
+ *     checksum of it.
+ * I3: what is read at once is bounded: 4096 bytes of footer, 16 MiB of section, never more than the
+ *     file has.
  */
 import { describeDigest, sameBytes } from '../base/checksum.js'
 import { assert, VarveError } from '../base/errors.js'
@@ -38,7 +41,9 @@ export const HEAD_BYTES = 4096
 /** Head region and footer size: what every snapshot has. */
 const SNAPSHOT_BYTES_MIN = HEAD_BYTES + 4
 
-/** A snapshot ready to be written: first zeros for the head, the body, then the head over the zeros. */
+/**
+ * A snapshot ready to be written: first zeros for the head, the body, then the head over the zeros.
+ */
 export interface SnapshotImage {
   readonly head: Uint8Array
   /** Everything from offset 4096 on. */
@@ -46,7 +51,10 @@ export interface SnapshotImage {
   readonly footer: ManifestFooter
 }
 
-/** Lays out sections, in the order given. Too large a section is VARVE_UNSUPPORTED, before anything is written. */
+/**
+ * Lays out sections, in the order given. Too large a section is VARVE_UNSUPPORTED, before anything
+ * is written.
+ */
 export function encodeSnapshotImage(
   sections: readonly { readonly name: string; readonly payload: Uint8Array }[],
   codec: ManifestCodec,
@@ -58,7 +66,8 @@ export function encodeSnapshotImage(
     if (block.length > MANIFEST_SECTION_BYTES_MAX) {
       throw new VarveError(
         'VARVE_UNSUPPORTED',
-        `the manifest section ${name} needs ${block.length} bytes, the format allows ${MANIFEST_SECTION_BYTES_MAX}`,
+        `the manifest section ${name} needs ${block.length} bytes, the format allows ` +
+          `${MANIFEST_SECTION_BYTES_MAX}`,
         { details: { section: name, limit: MANIFEST_SECTION_BYTES_MAX } },
       )
     }
@@ -120,7 +129,7 @@ export class SnapshotReader {
       throw formatError(
         'VARVE_MANIFEST_INVALID',
         origin,
-        `manifest footer: section ${name} of ${entry.size} bytes lies outside the file or its limit`,
+        `manifest footer: section ${name} of ${entry.size} bytes is outside the file or its limit`,
         { reason: 'footer-invalid', section: name },
       )
     }
@@ -134,7 +143,8 @@ export class SnapshotReader {
     }
     if (!sameBytes(header.checksum, entry.checksum)) {
       throw invalid(
-        `checksum ${describeDigest(header.checksum)}, the footer says ${describeDigest(entry.checksum)}`,
+        `checksum ${describeDigest(header.checksum)}, ` +
+          `the footer says ${describeDigest(entry.checksum)}`,
       )
     }
     return payload
@@ -150,7 +160,8 @@ export class SnapshotReader {
     try {
       return this.#loadHead()
     } catch (headError) {
-      // What is not damage keeps its own name: a failing disk, a missing key, a number too large for us.
+      // What is not damage keeps its own name: a failing disk, a missing key, a number too large
+      // for us.
       for (const error of [tailError, headError]) {
         for (const code of ['VARVE_IO', 'VARVE_DECRYPT', 'VARVE_UNSUPPORTED'] as const) {
           if (VarveError.is(error, code)) throw error

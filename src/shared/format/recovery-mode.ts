@@ -1,5 +1,6 @@
 /**
- * How much damage an open tolerates inside the manifest's records (format-manifest-blob.md 9). Every thread.
+ * How much damage an open tolerates inside the manifest's records (format-manifest-blob.md 9).
+ * Every thread.
  *
  * | mode | a record list that ends early | a damaged record | the log's torn tail |
  * | --- | --- | --- | --- |
@@ -8,8 +9,10 @@
  * | point-in-time-recovery | keep the part before | keep the part before | drop from there |
  * | skip-any-corrupted-records | keep the part before | drop that record | drop from there |
  *
- * I1: no mode softens a block checksum, a wrong fixed length, the restrictions or an intact record that cannot be decoded.
- * I2: whatever was dropped is reported, so that nobody deletes a file merely because a shortened manifest misses it.
+ * I1: no mode softens a block checksum, a wrong fixed length, the restrictions or an intact record
+ *     that cannot be decoded.
+ * I2: whatever was dropped is reported, so that nobody deletes a file merely because a shortened
+ *     manifest misses it.
  */
 
 export const RECOVERY_MODES = [

@@ -1,6 +1,7 @@
 /**
- * The `restrictions` section of a manifest snapshot, and the same bytes at the end of a version edit: of which tables
- * only keys from some key on are valid (format-manifest-blob.md 6.4, 14). Every thread; no I/O.
+ * The `restrictions` section of a manifest snapshot, and the same bytes at the end of a version
+ * edit: of which tables only keys from some key on are valid (format-manifest-blob.md 6.4, 14).
+ * Every thread; no I/O.
  *
  *     count u32, then per restriction: table id u64, key length u32, key
  *

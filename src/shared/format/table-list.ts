@@ -5,7 +5,8 @@
  *       run_count u8, then per run
  *         table_count u32, then per table a framed 33-byte record
  *
- * I1: a level has at most 255 runs here, as their count is one byte: more is refused, never written modulo 256.
+ * I1: a level has at most 255 runs here, as their count is one byte: more is refused, never written
+ *     modulo 256.
  */
 import type { Hasher } from '../base/checksum.js'
 import { assert } from '../base/errors.js'

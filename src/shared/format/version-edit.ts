@@ -1,5 +1,6 @@
 /**
- * A version edit: one change of the tree, one record of the edit log (format-manifest-blob.md 7). Every thread; no I/O.
+ * A version edit: one change of the tree, one record of the edit log (format-manifest-blob.md 7).
+ * Every thread; no I/O.
  *
  *     8   new version id
  *     4   changed level count, then per level: level u8, run count u32,
@@ -10,7 +11,8 @@
  *     G   the complete new statistics (an empty map is 4 bytes)
  *     4   restriction count, then per restriction: table id u64, key length u32, key
  *
- * I1: consumed exactly; anything cut, surplus or unknown is VARVE_INVALID_HEADER in every recovery mode.
+ * I1: consumed exactly; anything cut, surplus or unknown is VARVE_INVALID_HEADER in every recovery
+ *     mode.
  * I2: applyEdit(old, diffVersions(old, new)) equals new, save restrictions of tables that are gone.
  */
 import { sameBytes } from '../base/checksum.js'

@@ -1,8 +1,9 @@
 /**
- * A version: the immutable shape of the tree that the manifest describes, as plain data (format-manifest-blob.md 8).
- * Every thread; survives `structuredClone`. Never changed in place: a change makes a new one.
+ * A version: the immutable shape of the tree that the manifest describes, as plain data
+ * (format-manifest-blob.md 8). Every thread; survives `structuredClone`. Never changed in place: a
+ * change makes a new one.
  *
- *     version ── levels[0..6] ── runs ── tables        a run's tables ascend by key and do not overlap
+ *     version ── levels[0..6] ── runs ── tables     a run's tables ascend, without overlap
  *             ├─ blobFiles       id → XXH3-128 of the file
  *             ├─ blobGcStats     id → what of the file is dead
  *             └─ restrictions    table id → the first key of it that still counts
@@ -97,7 +98,10 @@ export function versionDefect(version: ManifestVersion): string | undefined {
   return undefined
 }
 
-/** The entries of a map by ascending id: the order in which we write, where the format leaves it open. */
+/**
+ * The entries of a map by ascending id: the order in which we write, where the format leaves it
+ * open.
+ */
 export function byId<T>(map: ReadonlyMap<number, T>): [number, T][] {
   return [...map].sort(([left], [right]) => left - right)
 }

@@ -1,5 +1,6 @@
 /**
- * A version as the ten sections of a manifest snapshot, and back (format-manifest-blob.md 4.6, 6). Every thread; no I/O.
+ * A version as the ten sections of a manifest snapshot, and back (format-manifest-blob.md 4.6, 6).
+ * Every thread; no I/O.
  *
  * I1: all ten sections are written, in the format's order, so that equal versions give equal bytes.
  * I2: what a tolerant mode left out is reported.

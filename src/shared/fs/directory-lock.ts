@@ -1,11 +1,11 @@
 /**
- * The exclusive `flock(2)` on an open descriptor: what two engines, ours or the Rust crate's, exclude each other with.
- * Main thread only. Node has no flock, so there are two ways to it: our small native addon, and the system's `flock`
- * command run on the inherited descriptor.
+ * The exclusive `flock(2)` on an open descriptor: what two engines, ours or the Rust crate's,
+ * exclude each other with. Main thread only. Node has no flock, so there are two ways to it: our
+ * small native addon, and the system's `flock` command run on the inherited descriptor.
  *
- * I1: the lock belongs to the open file description. It goes with our descriptor, however the process ends; the command
- *     may end long before. A second open of the same file, in this process too, has a description of its own and is
- *     refused.
+ * I1: the lock belongs to the open file description. It goes with our descriptor, however the
+ *     process ends; the command may end long before. A second open of the same file, in this
+ *     process too, has a description of its own and is refused.
  * I2: an existing LOCK file means nothing; only a held lock does.
  */
 import { spawnSync } from 'node:child_process'
@@ -17,7 +17,10 @@ import { VarveError } from '../base/errors.js'
 /** One way to lock a descriptor. */
 export interface DescriptorLock {
   readonly name: 'addon' | 'command'
-  /** Takes the exclusive lock without waiting: false where another holds it; throws where locking fails. */
+  /**
+   * Takes the exclusive lock without waiting: false where another holds it; throws where locking
+   * fails.
+   */
   tryLock(descriptor: number): boolean
 }
 
@@ -26,7 +29,10 @@ interface FlockAddon {
   flock(descriptor: number): number
 }
 
-/** Exit code by which `flock -n` answers contention (util-linux and busybox alike); others are failures of its own. */
+/**
+ * Exit code by which `flock -n` answers contention (util-linux and busybox alike); others are
+ * failures of its own.
+ */
 const CONTENDED_EXIT = 1
 
 /** The command answers at once; a machine that takes this long has other troubles. */
@@ -91,7 +97,7 @@ function unsupported(): VarveError {
   return new VarveError(
     'VARVE_UNSUPPORTED',
     'this machine has neither the native addon nor the flock command to lock a folder with; ' +
-      'open with directoryLock: false and make sure yourself that one process at a time has it open',
+      'open with directoryLock: false and make sure that one process at a time has it open',
     { details: { option: 'directoryLock' } },
   )
 }

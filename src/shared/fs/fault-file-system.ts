@@ -1,9 +1,11 @@
 /**
- * A file system that fails on purpose: it counts every call, shows it to an observer, and fails those that the observer
- * picks. For tests of error paths (fail the Nth call, N = 1, 2, 3 … until the run succeeds) and, as the observer may
- * look at the inner file system before every call, of crashes between any two calls.
+ * A file system that fails on purpose: it counts every call, shows it to an observer, and fails
+ * those that the observer picks. For tests of error paths (fail the Nth call, N = 1, 2, 3 … until
+ * the run succeeds) and, as the observer may look at the inner file system before every call, of
+ * crashes between any two calls.
  *
- * I1: a failed call did nothing, except a write told to be short, which wrote exactly that many bytes.
+ * I1: a failed call did nothing, except a write told to be short, which wrote exactly that many
+ *     bytes.
  * I2: `close` and `release` are passed on uncounted: they make nothing durable.
  */
 import { ioError } from '../base/errors.js'

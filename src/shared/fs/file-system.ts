@@ -1,15 +1,21 @@
 /**
- * The only door to the disk: what the engine asks of a file system. Every method is synchronous and runs on the thread
- * that calls it: in workers for maintenance, on the reader's own thread for a block that no cache holds.
+ * The only door to the disk: what the engine asks of a file system. Every method is synchronous and
+ * runs on the thread that calls it: in workers for maintenance, on the reader's own thread for a
+ * block that no cache holds.
  *
- * I1: a failed call throws VARVE_IO (VARVE_STORAGE_FULL where the disk is full) naming the file; `isMissing` tells a
- *     missing file from other failures.
- * I2: nothing is durable before `WritableFile.sync`, and no directory entry before `syncDirectory` of its folder.
+ * I1: a failed call throws VARVE_IO (VARVE_STORAGE_FULL where the disk is full) naming the file;
+ *     `isMissing` tells a missing file from other failures.
+ * I2: nothing is durable before `WritableFile.sync`, and no directory entry before `syncDirectory`
+ *     of its folder.
  * I3: an open handle outlives the removal or replacement of its path.
- * I4: a question that cannot be answered throws: `exists` is false only where the path is surely missing.
+ * I4: a question that cannot be answered throws: `exists` is false only where the path is surely
+ *     missing.
  */
 
-/** How hard a sync is: `normal` is fsync; `full` is the platform's strongest barrier (they differ on macOS only). */
+/**
+ * How hard a sync is: `normal` is fsync; `full` is the platform's strongest barrier (they differ on
+ * macOS only).
+ */
 export type SyncMode = 'normal' | 'full'
 
 /** A file open for reading at any offset. */
@@ -17,7 +23,10 @@ export interface ReadableFile {
   readonly path: string
   /** The file's length in bytes, now. */
   size(): number
-  /** Reads at `offset` into all of `target`, as far as the file goes; returns the bytes read. Never short but at the end. */
+  /**
+   * Reads at `offset` into all of `target`, as far as the file goes; returns the bytes read. Never
+   * short but at the end.
+   */
   read(target: Uint8Array, offset: number): number
   close(): void
 }
@@ -49,17 +58,25 @@ export interface DirectoryEntry {
 
 /** A file system. Paths are absolute; `/` separates. */
 export interface FileSystem {
-  /** Which kind it is; jobs for worker threads name it, and only `std` and `io_uring` can run there. */
+  /**
+   * Which kind it is; jobs for worker threads name it, and only `std` and `io_uring` can run there.
+   */
   readonly kind: 'std' | 'memory' | 'io_uring' | 'custom'
   openRead(path: string): ReadableFile
   /** Creates a file that must not exist yet. */
   create(path: string): WritableFile
-  /** Opens for writing behind what is there, creating the file where it does not exist. One writer a file. */
+  /**
+   * Opens for writing behind what is there, creating the file where it does not exist. One writer a
+   * file.
+   */
   openAppend(path: string): WritableFile
   exists(path: string): boolean
   /** Creates the folder and its missing parents. */
   makeDirectory(path: string): void
-  /** The entries of a folder in byte order of their names; throws where it is missing or a name is not UTF-8. */
+  /**
+   * The entries of a folder in byte order of their names; throws where it is missing or a name is
+   * not UTF-8.
+   */
   list(path: string): DirectoryEntry[]
   /** Renames a file, replacing the target where it exists, as one step. */
   rename(source: string, target: string): void
@@ -69,7 +86,10 @@ export interface FileSystem {
   truncate(path: string, length: number): void
   /** Makes the entries of a folder durable: what was created, renamed and removed in it. */
   syncDirectory(path: string): void
-  /** Takes the exclusive advisory lock on the file `path`, creating it: VARVE_LOCKED where another holds it. */
+  /**
+   * Takes the exclusive advisory lock on the file `path`, creating it: VARVE_LOCKED where another
+   * holds it.
+   */
   lock(path: string): DirectoryLock
 }
 

@@ -1,8 +1,10 @@
 /**
- * A file system in memory: for in-memory trees and for tests. It keeps apart what is there and what is durable, and can
- * clone itself as after a power cut. On the thread that made it; jobs for worker threads cannot name it.
+ * A file system in memory: for in-memory trees and for tests. It keeps apart what is there and what
+ * is durable, and can clone itself as after a power cut. On the thread that made it; jobs for
+ * worker threads cannot name it.
  *
- * I1: a crash clone holds every synced byte of every file whose name was synced, and nothing else for sure.
+ * I1: a crash clone holds every synced byte of every file whose name was synced, and nothing else
+ *     for sure.
  * I2: errors are those of the operating system's file system: same code, same `errno`.
  */
 import { ioError, VarveError } from '../base/errors.js'
@@ -69,7 +71,10 @@ export class MemoryFileSystem implements FileSystem {
     this.#root = root
   }
 
-  /** The file system as it might be found after a power cut at this moment. The original goes on undisturbed. */
+  /**
+   * The file system as it might be found after a power cut at this moment. The original goes on
+   * undisturbed.
+   */
   crashClone(options: CrashOptions): MemoryFileSystem {
     return new MemoryFileSystem(this.#root.crash(options))
   }

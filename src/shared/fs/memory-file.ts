@@ -1,8 +1,9 @@
 /**
- * What a memory file system is made of: files and folders that know, beside what they hold now, what would surely
- * survive a power cut. Owned by {@link MemoryFileSystem}, on its thread.
+ * What a memory file system is made of: files and folders that know, beside what they hold now,
+ * what would surely survive a power cut. Owned by {@link MemoryFileSystem}, on its thread.
  *
- * I1: `durable` changes only in `sync`. Bytes of it are never overwritten in place: they are copied first.
+ * I1: `durable` changes only in `sync`. Bytes of it are never overwritten in place: they are copied
+ *     first.
  * I2: a folder's `durable` names are those at its last sync.
  */
 
@@ -98,7 +99,10 @@ export class MemoryFolder {
     this.#durable = new Map(this.entries)
   }
 
-  /** This folder after a power cut: every name that changed since the last sync is the new one or the old one. */
+  /**
+   * This folder after a power cut: every name that changed since the last sync is the new one or
+   * the old one.
+   */
   crash(options: CrashOptions): MemoryFolder {
     const survivor = new MemoryFolder()
     for (const name of new Set([...this.#durable.keys(), ...this.entries.keys()])) {

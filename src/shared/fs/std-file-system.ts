@@ -1,8 +1,10 @@
 /**
- * The operating system's files, through `node:fs`, synchronously: in workers for maintenance, on the reader's own
- * thread for a block that no cache holds. The only importer of `node:fs` among the file systems.
+ * The operating system's files, through `node:fs`, synchronously: in workers for maintenance, on
+ * the reader's own thread for a block that no cache holds. The only importer of `node:fs` among the
+ * file systems.
  *
- * I1: every failure leaves as {@link ioError}; a short write is continued, a write of nothing is a failure.
+ * I1: every failure leaves as {@link ioError}; a short write is continued, a write of nothing is a
+ *     failure.
  * I2: a handle is closed once; a second `close` does nothing.
  */
 import * as fs from 'node:fs'

@@ -1,4 +1,4 @@
-// The test hasher against published digests, and the digest helpers.
+// The test hasher against published digests, and the functions on digests.
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import {

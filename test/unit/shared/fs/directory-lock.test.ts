@@ -1,4 +1,5 @@
-// The directory lock, through the addon and through the flock command: between processes, within one, after a kill.
+// The directory lock, through the addon and through the flock command: between processes, within
+// one, after a kill.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, mkdtempSync, openSync } from 'node:fs'
