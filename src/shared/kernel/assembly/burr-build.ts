@@ -1,11 +1,12 @@
 /**
- * Building the V5 filter (format in `burr.ts`): a stack of at most four ribbon layers over GF(2), each of which keeps
- * most of its keys and bumps the rest to the next. One thread per build; scratch and target are the caller's.
+ * Building the V5 filter (format in `burr.ts`): a stack of at most four ribbon layers over GF(2),
+ * each of which keeps most of its keys and bumps the rest to the next. One thread per build;
+ * scratch and target are the caller's.
  *
- * I1: the bytes depend on the multiset of hashes and on r alone, not on their order: the solved row space decides
- *     which slots are free, free slots are zero, and the others then follow.
- * I2: root seed 0 is tried first, which is what the format's own writer uses; the next ones only where a layer's
- *     equations contradict each other, as readers honour any seed.
+ * I1: the bytes depend on the multiset of hashes and on r alone, not on their order: the solved row
+ *     space decides which slots are free, free slots are zero, and the others then follow.
+ * I2: root seed 0 is tried first, which is what the format's own writer uses; the next ones only
+ *     where a layer's equations contradict each other, as readers honour any seed.
  */
 import {
   BURR_FAILED,
@@ -32,7 +33,9 @@ const KEEP_ALL: u32 = 64
 /** 1 plus the binary32 nearest to 0.05. */
 const OVERSIZING: f64 = 1.0500000007450581
 const LAST_LAYER_SLOTS_MIN: u32 = 256
-/** A seed fails once in a hundred at worst (57 keys); after so many the set itself must be at fault. */
+/**
+ * A seed fails once in a hundred at worst (57 keys); after so many the set itself must be at fault.
+ */
 const ROOT_SEEDS: u64 = 64
 
 /** Slots of a layer of `count` keys, a multiple of 64. */
@@ -48,7 +51,10 @@ function layerBytes(slots: u32): u32 {
   return LAYER_HEADER_BYTES + (slots >> 6) + slots * 8
 }
 
-/** The largest filter of `count` hashes: everything bumped to the end, as by one hash many times over. */
+/**
+ * The largest filter of `count` hashes: everything bumped to the end, as by one hash many times
+ * over.
+ */
 export function burr_size_max(count: u32): u32 {
   const lower = (LAYERS_MAX - 1) * layerBytes(layerSlots(count, 0))
   return HEADER_BYTES + lower + layerBytes(layerSlots(count, LAYERS_MAX - 1))
@@ -60,8 +66,8 @@ export function burr_scratch_bytes(count: u32): u32 {
 }
 
 /**
- * Fills in a layer's thresholds: a bucket with more than 57 keys bumps from the offset of its 58th key on.
- * `counters` is one u32 a slot.
+ * Fills in a layer's thresholds: a bucket with more than 57 keys bumps from the offset of its 58th
+ * key on. `counters` is one u32 a slot.
  */
 function chooseThresholds(
   hashes: usize,
@@ -188,9 +194,11 @@ function buildUnderSeed(
 }
 
 /**
- * Builds the filter of `count` 64-bit hashes, repeats allowed, with fingerprints of `width` bits (1..64).
- * RETURNS its length, 0 where there are no hashes (no filter: everything may be there), BURR_NO_SPACE where the
- * target or the scratch is too small, BURR_FAILED where no root seed serves.
+ * Builds the filter of `count` 64-bit hashes, repeats allowed, with fingerprints of `width` bits
+ * (1..64).
+ * RETURNS its length, 0 where there are no hashes (no filter: everything may be there),
+ * BURR_NO_SPACE where the target or the scratch is too small, BURR_FAILED where no root seed
+ * serves.
  */
 export function burr_build(
   hashes: usize,

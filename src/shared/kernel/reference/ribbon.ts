@@ -1,6 +1,7 @@
 /**
- * The compact filter in plain TypeScript (format and idea: `assembly/ribbon.ts`, `assembly/ribbon-build.ts`): the
- * oracle that the filter kernels are tested against, equal byte for byte. Any thread; tests and benches only.
+ * The compact filter in plain TypeScript (format and idea: `assembly/ribbon.ts`,
+ * `assembly/ribbon-build.ts`): the oracle that the filter kernels are tested against, equal byte
+ * for byte. Any thread; tests and benches only.
  */
 
 const MAGIC = Buffer.from('VRB1')
