@@ -43,16 +43,23 @@ const FLAT_COUNT_MAX: u32 = 400
  * one block.
  */
 const FLAT_SPARE_SLOTS: u32 = 3
-/** Seeds of a flat layer before it grows. */
-const SEEDS_PER_SIZE: u32 = 4
+/** Seeds of a flat layer before it grows, and of a dense layer before its waste is accepted. */
+const SEEDS_PER_SIZE: u32 = 8
 /**
  * Slots per hundred keys of a bumping layer. Fewer slots bump more and leave fewer empty: 97 is the
  * least size, 1.3 % over r bits, at 80 ns a key; 102 is 3.5 % over at 50 ns. Small filters need the
  * former to stay under 5 %, as there every block of rounding counts.
  */
-const DENSE_COUNT_MAX: u32 = 8192
+const DENSE_COUNT_MAX: u32 = 16384
 const DENSE_SLOTS_PERCENT: u64 = 97
 const SPARSE_SLOTS_PERCENT: u64 = 102
+/**
+ * Slots that a dense layer may leave empty, and one more for so many keys; with more, it tries
+ * another seed, as one set in seven does. At 3,039 keys 30 + 3 slots are all that can be spared before
+ * the last layer needs a block more than 5 % allow; no other count from 3,000 up is tighter.
+ */
+const WASTE_SLOTS: u32 = 23
+const KEYS_PER_WASTE_SLOT: u32 = 400
 
 const FILLED_BYTES: usize = 256
 const EQUATION_IMPLIED: i32 = -1
@@ -214,6 +221,15 @@ function layerBlocks(count: u32, flat: bool): u32 {
   return <u32>((<u64>count * percent) / 100) >> BAND_BITS
 }
 
+/** Whether a layer that bumped so many keys should be given another seed. */
+// @ts-ignore: decorator
+@inline
+function isWasteful(count: u32, bumped: u32, blocks: u32): bool {
+  if (count > DENSE_COUNT_MAX) return false
+  const kept = count - bumped
+  return (blocks << BAND_BITS) > kept + WASTE_SLOTS + count / KEYS_PER_WASTE_SLOT
+}
+
 /**
  * Builds the filter of `count` hashes, repeats allowed, with fingerprints of `width` bits (1..32).
  * RETURNS its length; RIBBON_NO_SPACE where target or scratch are smaller than `ribbon_size_max`
@@ -252,7 +268,10 @@ export function ribbon_build(
       if (blocks > blocksMax(count) || blocks * stride > room - length) return RIBBON_NO_SPACE
       sortByBlock(input, left, seed, blocks, endsAt(scratch, blocks), sorted)
       bumped = fillLayer(scratch, sorted, blocks, width, layer, flat)
-      if (bumped >= 0) break
+      if (bumped >= 0) {
+        const isLast = seed + 1 == SEEDS_PER_SIZE
+        if (flat || isLast || !isWasteful(left, <u32>bumped, blocks)) break
+      }
       if (++seed == SEED_COUNT) return RIBBON_FAILED
       if (seed % SEEDS_PER_SIZE == 0) blocks += 1 + (blocks >> 4)
     }
