@@ -147,6 +147,14 @@ t.test('too little space is said, and nothing is written beyond it', async (t) =
     if (memory.bytes[target + space] !== 0xa5) t.fail(`wrote beyond ${space}`)
   }
   t.equal(buildAt(hashes, 10, whole), whole)
+  const needed = kernel.burr_scratch_bytes(300)
+  memory.bytes.fill(0xa5, scratch, scratch + needed + 64)
+  t.equal(kernel.burr_build(hashesAt, 300, 10, target, whole, scratch, needed), whole)
+  const after = memory.copy(scratch + needed, 64)
+  t.ok(
+    after.every((byte) => byte === 0xa5),
+    'scratch is kept to',
+  )
 })
 
 t.test('damage', async (t) => {

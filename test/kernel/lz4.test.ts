@@ -1,4 +1,6 @@
-/** The codec kernels: round trips, the twin, a foreign implementation both ways, and hostile input. */
+/**
+ * The codec kernels: round trips, the twin, a foreign implementation both ways, and hostile input.
+ */
 import lz4 from 'lz4-napi'
 import t from 'tap'
 import { LZ4_DOES_NOT_FIT, LZ4_MALFORMED, LZ4_TABLE_BYTES } from '../../src/shared/kernel/layout.js'
@@ -28,7 +30,10 @@ function compress(content: Uint8Array): Uint8Array {
   return memory.copy(block, length)
 }
 
-/** What the kernel decodes `bytes` into; undefined where it refuses. Fails the test if a guard byte changes. */
+/**
+ * What the kernel decodes `bytes` into; undefined where it refuses. Fails the test if a guard byte
+ * changes.
+ */
 function decompress(bytes: Uint8Array, length: number): Uint8Array | undefined {
   memory.bytes.set(bytes, block)
   memory.bytes.fill(GUARD, target - GUARD_BYTES, target)
@@ -46,7 +51,10 @@ function decompress(bytes: Uint8Array, length: number): Uint8Array | undefined {
 const equal = (a: Uint8Array | undefined, b: Uint8Array) =>
   a !== undefined && Buffer.compare(a, b) === 0
 
-/** Bytes with matches of every offset and length: copies of random earlier pieces between random runs. */
+/**
+ * Bytes with matches of every offset and length: copies of random earlier pieces between random
+ * runs.
+ */
 function compressible(length: number): Uint8Array {
   const bytes = random.bytes(length)
   for (let at = 1; at < length; ) {

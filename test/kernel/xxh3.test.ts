@@ -1,4 +1,7 @@
-/** The hash kernels: against digests of the C library, against the twin, and a stream against one shot. */
+/**
+ * The hash kernels: against digests of the C library, against the twin, and a stream against one
+ * shot.
+ */
 import { createHash } from 'node:crypto'
 import t from 'tap'
 import { XXH3_STATE_BYTES } from '../../src/shared/kernel/layout.js'
@@ -8,7 +11,9 @@ import { Random, runSeed } from '../support/random.js'
 
 const INPUT_BYTES = 70_000
 
-/** The bytes that the digests below were made of: the top byte of a linear congruential generator. */
+/**
+ * The bytes that the digests below were made of: the top byte of a linear congruential generator.
+ */
 function fixedInput(): Uint8Array {
   const bytes = new Uint8Array(INPUT_BYTES)
   let state = 1
@@ -51,7 +56,8 @@ t.test('kernel and twin equal the C library', async (t) => {
     digests[2]!.update(hex(xxh3Bits64(bytes), 16))
     digests[3]!.update(hex(xxh3Bits128(bytes), 32))
   }
-  // SHA-256 over the hexadecimal hashes of every length, made once with the C library (@node-rs/xxhash 1.7).
+  // SHA-256 over the hexadecimal hashes of every length, made once with the C library
+  // (@node-rs/xxhash 1.7).
   const bits64 = 'f6399ac9d1bab651d337b7ed67fe820d15cc6ebdcc52a1c8aeb5f4a312cb772b'
   const bits128 = '2b3163ea35484aa42112a8aa629eda540bb16606261d27bd066ed7666c018fdb'
   const [kernel64, kernel128, twin64, twin128] = digests.map((digest) => digest.digest('hex'))

@@ -1,11 +1,12 @@
 /**
- * Building the V5 filter (format in `burr.ts`): a stack of at most four ribbon layers over GF(2), each of which keeps
- * most of its keys and bumps the rest to the next. One thread per build; scratch and target are the caller's.
+ * Building the V5 filter (format in `burr.ts`): a stack of at most four ribbon layers over GF(2),
+ * each of which keeps most of its keys and bumps the rest to the next. One thread per build;
+ * scratch and target are the caller's.
  *
- * I1: the bytes depend on the multiset of hashes and on r alone, not on their order: the solved row space decides
- *     which slots are free, free slots are zero, and the others then follow.
- * I2: root seed 0 is tried first, which is what the format's own writer uses; the next ones only where a layer's
- *     equations contradict each other, as readers honour any seed.
+ * I1: the bytes depend on the multiset of hashes and on r alone, not on their order: the solved row
+ *     space decides which slots are free, free slots are zero, and the others then follow.
+ * I2: root seed 0 is tried first, which is what the format's own writer uses; the next ones only
+ *     where a layer's equations contradict each other, as readers honour any seed.
  */
 import {
   BURR_FAILED,
@@ -27,12 +28,16 @@ import {
 
 /** Keys a bucket of 64 slots keeps. */
 const BUCKET_KEEPS: u32 = 57
+/** Bytes of the 64 offset counters. */
+const COUNTERS_BYTES: usize = 256
 /** Threshold that keeps a whole bucket. */
 const KEEP_ALL: u32 = 64
 /** 1 plus the binary32 nearest to 0.05. */
 const OVERSIZING: f64 = 1.0500000007450581
 const LAST_LAYER_SLOTS_MIN: u32 = 256
-/** A seed fails once in a hundred at worst (57 keys); after so many the set itself must be at fault. */
+/**
+ * A seed fails once in a hundred at worst (57 keys); after so many the set itself must be at fault.
+ */
 const ROOT_SEEDS: u64 = 64
 
 /** Slots of a layer of `count` keys, a multiple of 64. */
@@ -48,46 +53,96 @@ function layerBytes(slots: u32): u32 {
   return LAYER_HEADER_BYTES + (slots >> 6) + slots * 8
 }
 
-/** The largest filter of `count` hashes: everything bumped to the end, as by one hash many times over. */
+/**
+ * The largest filter of `count` hashes: everything bumped to the end, as by one hash many times
+ * over.
+ */
 export function burr_size_max(count: u32): u32 {
   const lower = (LAYERS_MAX - 1) * layerBytes(layerSlots(count, 0))
   return HEADER_BYTES + lower + layerBytes(layerSlots(count, LAYERS_MAX - 1))
 }
 
-/** Scratch for a build: one row a slot of the largest layer, and a list of bumped hashes. */
+// Scratch: offset counters, 64 x u32 | of the layer at work: rows, u64 a slot; bucket ends, u32 a
+// bucket | two lists of hashes, u64 a key.
+
+// @ts-ignore: decorator
+@inline
+function rowsAt(scratch: usize): usize {
+  return scratch + COUNTERS_BYTES
+}
+
+// @ts-ignore: decorator
+@inline
+function endsAt(scratch: usize, slots: u32): usize {
+  return rowsAt(scratch) + (<usize>slots << 3)
+}
+
+// @ts-ignore: decorator
+@inline
+function listsAt(scratch: usize, count: u32): usize {
+  const slots = layerSlots(count, LAYERS_MAX - 1)
+  return endsAt(scratch, slots) + (<usize>(slots >> 6) << 2)
+}
+
+/** Scratch for a build: about 34 bytes a key. */
 export function burr_scratch_bytes(count: u32): u32 {
-  return layerSlots(count, LAYERS_MAX - 1) * 8 + count * 8
+  return <u32>listsAt(0, count) + count * 16
+}
+
+/** Where a hash's bucket is counted. */
+// @ts-ignore: decorator
+@inline
+function counterOf(hash: u64, seed: u64, slots: u32): usize {
+  return <usize>(startSlot(equationRoot(hash, seed), slots) >> 6) << 2
 }
 
 /**
- * Fills in a layer's thresholds: a bucket with more than 57 keys bumps from the offset of its 58th key on.
- * `counters` is one u32 a slot.
+ * Copies hashes to `sorted` by bucket, so that the layer is then filled from left to right, in
+ * cache, instead of all over. Afterwards the u32 at `ends + 4 * bucket` counts the hashes up to its end.
  */
-function chooseThresholds(
-  hashes: usize,
+function sortByBucket(
+  input: usize,
   count: u32,
   seed: u64,
   slots: u32,
-  thresholds: usize,
-  counters: usize,
+  ends: usize,
+  sorted: usize,
 ): void {
-  memory.fill(counters, 0, <usize>slots << 2)
-  for (let i: usize = 0; i < <usize>count; i++) {
-    const start = startSlot(equationRoot(load<u64>(hashes + (i << 3)), seed), slots)
-    const counter = counters + (<usize>start << 2)
+  const inputEnd = input + (<usize>count << 3)
+  const endsEnd = ends + (<usize>(slots >> 6) << 2)
+  memory.fill(ends, 0, endsEnd - ends)
+  for (let at = input; at < inputEnd; at += 8) {
+    const counter = ends + counterOf(load<u64>(at), seed, slots)
     store<u32>(counter, load<u32>(counter) + 1)
   }
-  for (let bucket: u32 = 0; bucket < slots >> 6; bucket++) {
-    const first = counters + (<usize>bucket << 8)
-    let kept: u32 = 0
-    let offset: u32 = 0
-    while (offset < KEEP_ALL) {
-      kept += load<u32>(first + (<usize>offset << 2))
-      if (kept > BUCKET_KEEPS) break
-      offset++
-    }
-    store<u8>(thresholds + bucket, <u8>offset)
+  let sum: u32 = 0
+  for (let counter = ends; counter < endsEnd; counter += 4) {
+    const hashes = load<u32>(counter)
+    store<u32>(counter, sum)
+    sum += hashes
   }
+  for (let at = input; at < inputEnd; at += 8) {
+    const hash = load<u64>(at)
+    const counter = ends + counterOf(hash, seed, slots)
+    const place = load<u32>(counter)
+    store<u64>(sorted + (<usize>place << 3), hash)
+    store<u32>(counter, place + 1)
+  }
+}
+
+/** The threshold of a bucket: with more than 57 hashes, the offset of the 58th in order. */
+function bucketThreshold(first: usize, end: usize, seed: u64, slots: u32, counters: usize): u32 {
+  if (end - first <= BUCKET_KEEPS << 3) return KEEP_ALL
+  memory.fill(counters, 0, COUNTERS_BYTES)
+  for (let at = first; at < end; at += 8) {
+    const offset = startSlot(equationRoot(load<u64>(at), seed), slots) & 63
+    const counter = counters + (<usize>offset << 2)
+    store<u32>(counter, load<u32>(counter) + 1)
+  }
+  let offset: u32 = 0
+  let kept = load<u32>(counters)
+  while (kept <= BUCKET_KEEPS) kept += load<u32>(counters + (<usize>++offset << 2))
+  return offset
 }
 
 /** Adds one equation to the echelon form. RETURNS whether it agrees with the others. */
@@ -97,7 +152,7 @@ function addEquation(rows: usize, values: usize, start: u32, row: u64, value: u6
   let at = <usize>start << 3
   let bits = row
   let rest = value
-  for (;;) {
+  while (true) {
     const pivot = load<u64>(rows + at)
     if (pivot == 0) {
       store<u64>(rows + at, bits)
@@ -111,7 +166,6 @@ function addEquation(rows: usize, values: usize, start: u32, row: u64, value: u6
     at += <usize>step << 3
     bits >>= step
   }
-  return false
 }
 
 /** Turns right-hand sides into the solution, in place, from the last slot to the first. */
@@ -128,6 +182,51 @@ function substituteBack(rows: usize, values: usize, slots: u32): void {
   }
 }
 
+/**
+ * Fills and solves one layer, whose place is `layer`, from its sorted hashes. RETURNS the count of
+ * hashes bumped, now at the front of `sorted`, over hashes already dealt with; or BURR_FAILED.
+ */
+function fillLayer(
+  scratch: usize,
+  sorted: usize,
+  slots: u32,
+  seed: u64,
+  width: u32,
+  layer: usize,
+  last: bool,
+): i32 {
+  const rows = rowsAt(scratch)
+  const ends = endsAt(scratch, slots)
+  const buckets = slots >> 6
+  const thresholds = layer + LAYER_HEADER_BYTES
+  const values = thresholds + buckets
+  memory.fill(rows, 0, <usize>slots << 3)
+  memory.fill(values, 0, <usize>slots << 3)
+  let bumpedEnd = sorted
+  let first = sorted
+  for (let bucket: u32 = 0; bucket < buckets; bucket++) {
+    const end = sorted + (<usize>load<u32>(ends + (<usize>bucket << 2)) << 3)
+    const threshold = last ? KEEP_ALL : bucketThreshold(first, end, seed, slots, scratch)
+    store<u8>(thresholds + bucket, <u8>threshold)
+    for (; first < end; first += 8) {
+      const hash = load<u64>(first)
+      const root = equationRoot(hash, seed)
+      const start = startSlot(root, slots)
+      if ((start & 63) >= threshold) {
+        store<u64>(bumpedEnd, hash)
+        bumpedEnd += 8
+      } else if (!addEquation(rows, values, start, rowBits(root), fingerprint(root, width))) {
+        return BURR_FAILED
+      }
+    }
+  }
+  substituteBack(rows, values, slots)
+  store<u32>(layer, slots)
+  store<u32>(layer, buckets, 4)
+  store<u32>(layer, slots << 3, 8)
+  return <i32>((bumpedEnd - sorted) >> 3)
+}
+
 /** One attempt under one root seed. RETURNS the length, BURR_NO_SPACE or BURR_FAILED. */
 function buildUnderSeed(
   hashes: usize,
@@ -136,45 +235,27 @@ function buildUnderSeed(
   rootSeed: u64,
   target: usize,
   capacity: u32,
-  rows: usize,
-  bumped: usize,
+  scratch: usize,
 ): i32 {
-  let current = hashes
-  let left = count
+  let input = hashes
+  let sorted = listsAt(scratch, count)
+  let spare = sorted + (<usize>count << 3)
   let index: u32 = 0
   let length: u32 = HEADER_BYTES
-  for (; left > 0; index++) {
+  for (let left = count; left > 0; index++) {
     const slots = layerSlots(left, index)
     const seed = layerSeed(rootSeed, index)
-    if (layerBytes(slots) > capacity - length) return BURR_NO_SPACE
-    const layer = target + length
-    const thresholds = layer + LAYER_HEADER_BYTES
-    const values = thresholds + (slots >> 6)
-    store<u32>(layer, slots)
-    store<u32>(layer, slots >> 6, 4)
-    store<u32>(layer, slots << 3, 8)
     const last = index + 1 == LAYERS_MAX
-    if (last) memory.fill(thresholds, <u8>KEEP_ALL, slots >> 6)
-    else chooseThresholds(current, left, seed, slots, thresholds, rows)
-    memory.fill(rows, 0, <usize>slots << 3)
-    memory.fill(values, 0, <usize>slots << 3)
-    // Bumped hashes are written behind the reading position, over hashes already dealt with.
-    let next: u32 = 0
-    for (let i: usize = 0; i < <usize>left; i++) {
-      const hash = load<u64>(current + (i << 3))
-      const root = equationRoot(hash, seed)
-      const start = startSlot(root, slots)
-      if ((start & 63) >= <u32>load<u8>(thresholds + (start >> 6))) {
-        store<u64>(bumped + (<usize>next << 3), hash)
-        next++
-      } else if (!addEquation(rows, values, start, rowBits(root), fingerprint(root, width))) {
-        return BURR_FAILED
-      }
-    }
-    substituteBack(rows, values, slots)
+    if (layerBytes(slots) > capacity - length) return BURR_NO_SPACE
+    sortByBucket(input, left, seed, slots, endsAt(scratch, slots), sorted)
+    const bumped = fillLayer(scratch, sorted, slots, seed, width, target + length, last)
+    if (bumped < 0) return bumped
     length += layerBytes(slots)
-    current = bumped
-    left = next
+    left = <u32>bumped
+    // The hashes just sorted are the next layer's input; the list before them is free again.
+    input = sorted
+    sorted = spare
+    spare = input
   }
   store<u32>(target, BURR_MAGIC)
   store<u8>(target, BURR_KIND_MEMBERSHIP, 4)
@@ -188,9 +269,11 @@ function buildUnderSeed(
 }
 
 /**
- * Builds the filter of `count` 64-bit hashes, repeats allowed, with fingerprints of `width` bits (1..64).
- * RETURNS its length, 0 where there are no hashes (no filter: everything may be there), BURR_NO_SPACE where the
- * target or the scratch is too small, BURR_FAILED where no root seed serves.
+ * Builds the filter of `count` 64-bit hashes, repeats allowed, with fingerprints of `width` bits
+ * (1..64).
+ * RETURNS its length, 0 where there are no hashes (no filter: everything may be there),
+ * BURR_NO_SPACE where the target or the scratch is too small, BURR_FAILED where no root seed
+ * serves.
  */
 export function burr_build(
   hashes: usize,
@@ -203,10 +286,9 @@ export function burr_build(
 ): i32 {
   if (count == 0) return 0
   if (scratchBytes < burr_scratch_bytes(count) || capacity < HEADER_BYTES) return BURR_NO_SPACE
-  const bumped = scratch + (<usize>layerSlots(count, LAYERS_MAX - 1) << 3)
   let result: i32 = BURR_FAILED
   for (let seed: u64 = 0; seed < ROOT_SEEDS && result == BURR_FAILED; seed++) {
-    result = buildUnderSeed(hashes, count, width, seed, target, capacity, scratch, bumped)
+    result = buildUnderSeed(hashes, count, width, seed, target, capacity, scratch)
   }
   return result
 }

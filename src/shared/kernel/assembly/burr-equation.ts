@@ -1,6 +1,7 @@
 /**
- * The V5 filter's arithmetic: seeds, and the equation that a key's hash becomes in a layer. Any thread, no state.
- * Constants and formulas are the file format's; another choice would be another format.
+ * The V5 filter's arithmetic: seeds, and the equation that a key's hash becomes in a layer. Any
+ * thread, no state. Constants and formulas are the file format's; another choice would be another
+ * format.
  */
 import { BURR_HEADER_BYTES, BURR_LAYER_HEADER_BYTES } from '../layout'
 
@@ -36,7 +37,10 @@ export function equationRoot(hash: u64, seed: u64): u64 {
   return (hash ^ seed) * GOLDEN
 }
 
-/** The first slot, at most slots - 64: the high half of a 96-bit product, since `slots` fits 32 bits. */
+/**
+ * The first slot, at most slots - 64: the high half of a 96-bit product, since `slots` fits 32
+ * bits.
+ */
 // @ts-ignore: decorator
 @inline
 export function startSlot(root: u64, slots: u32): u32 {

@@ -10,10 +10,11 @@
  *          8     1  b: slots a threshold byte, 64 as written
  *          9     1  layer count, 1..4 as written
  *         10     8  root seed
- *         18        layers, back to back: m u32 | ceil(m / b) u32 | 8 m u32 | thresholds | m solution words
+ *         18        layers, back to back:
+ *                   m u32 | ceil(m / b) u32 | 8 m u32 | thresholds | m solution words
  *
- * I1: `burr_validate` has accepted the filter before it is probed; then a probe reads nothing outside it, whatever
- *     the thresholds and words hold.
+ * I1: `burr_validate` has accepted the filter before it is probed; then a probe reads nothing
+ *     outside it, whatever the thresholds and words hold.
  */
 import {
   BURR_INVALID_HEADER,
@@ -32,7 +33,10 @@ import {
   startSlot,
 } from './burr-equation'
 
-/** RETURNS 0 where all layers are well formed, else the negative reason. Bytes after the last layer are ignored. */
+/**
+ * RETURNS 0 where all layers are well formed, else the negative reason. Bytes after the last layer
+ * are ignored.
+ */
 export function burr_validate(address: usize, length: u32): i32 {
   if (length < HEADER_BYTES || load<u32>(address) != BURR_MAGIC) return BURR_INVALID_HEADER
   if (<i32>load<u8>(address, 4) != BURR_KIND_MEMBERSHIP) return BURR_INVALID_KIND

@@ -1,16 +1,18 @@
 /**
- * The two copies of LZ4: literals from elsewhere, matches from just behind. Both run in whole vectors where there is
- * room to write ahead, and byte by byte at the very end of a buffer. Any thread, no state.
+ * The two copies of LZ4: literals from elsewhere, matches from just behind. Both run in whole
+ * vectors where there is room to write ahead, and byte by byte at the very end of a buffer. Any
+ * thread, no state.
  *
- * `memory.copy` leaves compiled code for a library call, which costs more than a typical literal run or match; it is
- * kept for long runs only.
+ * `memory.copy` leaves compiled code for a library call, which costs more than a typical literal
+ * run or match; it is kept for long runs only.
  */
 
 /** Runs above this length go to `memory.copy`. */
 const LOOP_BYTES_MAX: usize = 512
 
 /**
- * Copies `length` bytes between places that do not overlap, reading below `sourceEnd` and writing below `targetEnd`.
+ * Copies `length` bytes between places that do not overlap, reading below `sourceEnd` and writing
+ * below `targetEnd`.
  * REQUIRES: both runs end at or below these.
  */
 // @ts-ignore: decorator
@@ -57,8 +59,8 @@ function copyRun(
 }
 
 /**
- * Repeats the bytes that begin `offset` before `target`, `length` of them, writing below `targetEnd`. Source and
- * target overlap where `offset < length`; then the pattern repeats.
+ * Repeats the bytes that begin `offset` before `target`, `length` of them, writing below
+ * `targetEnd`. Source and target overlap where `offset < length`; then the pattern repeats.
  * REQUIRES: offset >= 1 and that many bytes lie before `target`; target + length <= targetEnd.
  */
 // @ts-ignore: decorator
@@ -85,8 +87,8 @@ function copyPattern(target: usize, offset: usize, length: usize, targetEnd: usi
   }
   let distance = offset
   if (offset < 8) {
-    // After eight single bytes any multiple of the period is a valid distance; the least one from 8 on lets whole
-    // words follow.
+    // After eight single bytes any multiple of the period is a valid distance; the least one from 8
+    // on lets whole words follow.
     for (const head = target + 8; target < head; target++) {
       store<u8>(target, load<u8>(target - offset))
     }

@@ -1,14 +1,17 @@
 /**
- * LZ4 raw blocks: a greedy encoder with one hash table, and a decoder that trusts nothing. Any thread, no state.
+ * LZ4 raw blocks: a greedy encoder with one hash table, and a decoder that trusts nothing. Any
+ * thread, no state.
  *
  *     sequence  token | literal length more | literals | offset u16 LE | match length more
- *     token     high nibble: literal count, low nibble: match length - 4; 15 = more bytes follow, each added,
- *               until one is not 255
+ *     token     high nibble: literal count, low nibble: match length - 4; 15 = more bytes follow,
+ *               each added, until one is not 255
  *     end       the last sequence stops after its literals
  *
- * I1: the encoder keeps the format's end rules: the last 5 bytes are literals, no match begins in the last 12.
+ * I1: the encoder keeps the format's end rules: the last 5 bytes are literals, no match begins in
+ *     the last 12.
  * I2: the decoder reads nothing outside [source, source + sourceLength) and writes nothing outside
- *     [target, target + targetLength), whatever the input. Inside the target it may write ahead of what is decoded.
+ *     [target, target + targetLength), whatever the input. Inside the target it may write ahead of
+ *     what is decoded.
  * I3: the encoder writes nothing outside [target, target + capacity); inside it may write ahead.
  */
 import { LZ4_DOES_NOT_FIT, LZ4_MALFORMED } from '../layout'
@@ -21,9 +24,14 @@ const LAST_LITERALS: usize = 5
 const MATCH_FREE_TAIL: usize = 12
 /** The largest value of a token's nibble, which announces further length bytes. */
 const NIBBLE_MAX: usize = 15
-/** Failed searches before the stride grows by one: data that will not compress is passed over ever faster. */
+/**
+ * Failed searches before the stride grows by one: data that will not compress is passed over ever
+ * faster.
+ */
 const SEARCHES_PER_STRIDE: u32 = 64
-/** Five bytes are hashed, not four: fewer false candidates, and a match of four is barely a gain. */
+/**
+ * Five bytes are hashed, not four: fewer false candidates, and a match of four is barely a gain.
+ */
 const HASH_PRIME: u64 = 889523592379
 const HASHED_SHIFT: u64 = 24
 const TABLE_BITS_MAX: u32 = 12
@@ -61,7 +69,10 @@ function putLength(target: usize, length: usize): usize {
   return target
 }
 
-/** How far two places agree, not beyond `limit`; `behind` lies before `ahead`. RETURNS the end at `ahead`. */
+/**
+ * How far two places agree, not beyond `limit`; `behind` lies before `ahead`. RETURNS the end at
+ * `ahead`.
+ */
 function matchEnd(ahead: usize, behind: usize, limit: usize): usize {
   while (ahead + 8 <= limit) {
     const difference = load<u64>(ahead) ^ load<u64>(behind)
@@ -76,7 +87,9 @@ function matchEnd(ahead: usize, behind: usize, limit: usize): usize {
   return ahead
 }
 
-/** log2 of the table's entries: a small input must not pay for clearing a table larger than itself. */
+/**
+ * log2 of the table's entries: a small input must not pay for clearing a table larger than itself.
+ */
 // @ts-ignore: decorator
 @inline
 function tableBits(length: u32): u32 {
@@ -85,7 +98,8 @@ function tableBits(length: u32): u32 {
 }
 
 /**
- * Encodes `sourceLength` bytes (at most 256 MiB) as one raw block. `table` is LZ4_TABLE_BYTES of scratch, cleared here.
+ * Encodes `sourceLength` bytes (at most 256 MiB) as one raw block. `table` is LZ4_TABLE_BYTES of
+ * scratch, cleared here.
  * RETURNS the block's length, or LZ4_DOES_NOT_FIT where `capacity` is too small.
  */
 export function lz4_compress(
@@ -103,7 +117,8 @@ export function lz4_compress(
     const bits = tableBits(sourceLength)
     const shift = <u64>(64 - bits)
     memory.fill(table, 0, <usize>4 << bits)
-    // The table holds positions from `source`; an empty entry is position 0, a candidate like any other.
+    // The table holds positions from `source`; an empty entry is position 0, a candidate like any
+    // other.
     const searchEnd = sourceEnd - MATCH_FREE_TAIL
     const matchLimit = sourceEnd - LAST_LITERALS
     let input = source + 1
@@ -133,7 +148,8 @@ export function lz4_compress(
       output += literalCount
       store<u16>(output, <u16>offset)
       output = putLength(output + 2, extra)
-      // The position before the end makes the next match findable without hashing all that was skipped.
+      // The position before the end makes the next match findable without hashing all that was
+      // skipped.
       if (end <= searchEnd) store<u32>(table + hashAt(end - 2, shift), <u32>(end - 2 - source))
       literals = end
       input = end
@@ -149,7 +165,8 @@ export function lz4_compress(
 
 /**
  * Decodes one raw block into exactly `targetLength` bytes.
- * RETURNS `targetLength`, or LZ4_MALFORMED where the input is damaged or has another length decoded.
+ * RETURNS `targetLength`, or LZ4_MALFORMED where the input is damaged or has another length
+ * decoded.
  */
 export function lz4_decompress(
   source: usize,

@@ -1,17 +1,20 @@
 /**
- * Building the compact filter (format in `ribbon.ts`). One thread per build; scratch and target are the caller's.
+ * Building the compact filter (format in `ribbon.ts`). One thread per build; scratch and target are
+ * the caller's.
  *
- * Bumping (Dillinger, Huebschle-Schneider, Sanders, Walzer 2022): a layer has about as many slots as keys. Blocks are
- * filled from left to right, each from its highest offset down; the first offset whose equations contradict those
- * before is bumped to the next layer together with all lower ones, which overlap most with the block to the left.
- * So nearly every slot of a layer is used, and a small last layer takes what is left.
+ * Bumping (Dillinger, Huebschle-Schneider, Sanders, Walzer 2022): a layer has about as many slots
+ * as keys. Blocks are filled from left to right, each from its highest offset down; the first
+ * offset whose equations contradict those before is bumped to the next layer together with all
+ * lower ones, which overlap most with the block to the left. So nearly every slot of a layer is
+ * used, and a small last layer takes what is left.
  *
- * I1: the bytes depend on the multiset of hashes and on r alone. Keys are taken offset by offset, and whether an
- *     offset's equations agree with those before does not depend on their order; nor does the solution, since slots
- *     without an equation are zero.
- * I2: an equation that follows from others is kept: repeated hashes are harmless, they only cost space.
- * I3: a layer leaves its input alone, so that its seed can be tried again; what it bumps comes to lie at the front
- *     of its own sorted words, over words already dealt with.
+ * I1: the bytes depend on the multiset of hashes and on r alone. Keys are taken offset by offset,
+ *     and whether an offset's equations agree with those before does not depend on their order; nor
+ *     does the solution, since slots without an equation are zero.
+ * I2: an equation that follows from others is kept: repeated hashes are harmless, they only cost
+ *     space.
+ * I3: a layer leaves its input alone, so that its seed can be tried again; what it bumps comes to
+ *     lie at the front of its own sorted words, over words already dealt with.
  */
 import { RIBBON_FAILED, RIBBON_MAGIC, RIBBON_NO_SPACE } from '../layout'
 import {
@@ -30,27 +33,41 @@ import {
 import { substituteBack } from './ribbon-solve'
 import { GROUPS_BYTES, sortByBlock, sortByOffset } from './ribbon-sort'
 
-/** Up to this many keys one layer that bumps nothing is the smallest filter, and the quickest to build. */
-const FLAT_COUNT_MAX: u32 = 400
-/** Slots that a flat layer has over its keys: at 3, an eighth of the seeds fail where the layer is one block. */
-const FLAT_SPARE_SLOTS: u32 = 3
-/** Seeds of a flat layer before it grows. */
-const SEEDS_PER_SIZE: u32 = 4
 /**
- * Slots per hundred keys of a bumping layer. Fewer slots bump more and leave fewer empty: 97 is the least size, 1.3 %
- * over r bits, at 80 ns a key; 102 is 3.5 % over at 50 ns. Small filters need the former to stay under 5 %, as there
- * every block of rounding counts.
+ * Up to this many keys one layer that bumps nothing is the smallest filter, and the quickest to
+ * build.
  */
-const DENSE_COUNT_MAX: u32 = 8192
+const FLAT_COUNT_MAX: u32 = 400
+/**
+ * Slots that a flat layer has over its keys: at 3, an eighth of the seeds fail where the layer is
+ * one block.
+ */
+const FLAT_SPARE_SLOTS: u32 = 3
+/** Seeds of a flat layer before it grows, and of a dense layer before its waste is accepted. */
+const SEEDS_PER_SIZE: u32 = 8
+/**
+ * Slots per hundred keys of a bumping layer. Fewer slots bump more and leave fewer empty: 97 is the
+ * least size, 1.3 % over r bits, at 80 ns a key; 102 is 3.5 % over at 50 ns. Small filters need the
+ * former to stay under 5 %, as there every block of rounding counts.
+ */
+const DENSE_COUNT_MAX: u32 = 16384
 const DENSE_SLOTS_PERCENT: u64 = 97
 const SPARSE_SLOTS_PERCENT: u64 = 102
+/**
+ * Slots that a dense layer may leave empty, and one more for so many keys; with more, it tries
+ * another seed, as one set in seven does. At 3,039 keys 30 + 3 slots are all that can be spared before
+ * the last layer needs a block more than 5 % allow; no other count from 3,000 up is tighter.
+ */
+const WASTE_SLOTS: u32 = 23
+const KEYS_PER_WASTE_SLOT: u32 = 400
 
 const FILLED_BYTES: usize = 256
 const EQUATION_IMPLIED: i32 = -1
 const EQUATION_REFUTED: i32 = -2
 
-// Scratch: groups of `sortByOffset` | slots filled by the current offset, 64 x u32 | of the layer at work: rows,
-// u64 a slot; values, u32 a slot; block ends, u32 a block | two lists of words, u64 a key.
+// Scratch: groups of `sortByOffset` | slots filled by the current offset, 64 x u32 | of the layer
+// at work: rows, u64 a slot; values, u32 a slot; block ends, u32 a block | two lists of words, u64
+// a key.
 
 /** Blocks of the largest layer, and of all layers together, with room for a flat layer to grow. */
 function blocksMax(count: u32): u32 {
@@ -87,14 +104,18 @@ export function ribbon_scratch_bytes(count: u32): u32 {
   return <u32>wordsAt(0, count) + count * 16
 }
 
-/** The capacity that a build needs. The filter takes less: see the table of bits a key in `ribbon.ts`. */
+/**
+ * The capacity that a build needs. The filter takes less: see the table of bits a key in
+ * `ribbon.ts`.
+ */
 export function ribbon_size_max(count: u32, width: u32): u32 {
   return HEADER_BYTES + LAYERS_MAX * LAYER_BYTES + blocksMax(count) * blockBytes(width)
 }
 
 /**
- * Adds one equation to the echelon form. RETURNS the slot it took, EQUATION_IMPLIED or EQUATION_REFUTED.
- * The loop is one chain of dependent loads and the build's main cost; hence the running byte position.
+ * Adds one equation to the echelon form. RETURNS the slot it took, EQUATION_IMPLIED or
+ * EQUATION_REFUTED. The loop is one chain of dependent loads and the build's main cost; hence the
+ * running byte position.
  */
 // @ts-ignore: decorator
 @inline
@@ -118,8 +139,9 @@ function addEquation(rows: usize, values: usize, start: u32, row: u64, value: u3
 }
 
 /**
- * Adds the equations of one block, sorted by offset, until an offset's contradict. RETURNS the count of words kept;
- * the others begin with that offset's, and its equations have been taken out again.
+ * Adds the equations of one block, sorted by offset, until an offset's contradict. RETURNS the
+ * count of words kept; the others begin with that offset's, and its equations have been taken out
+ * again.
  */
 function fillBlock(scratch: usize, words: usize, count: u32, blocks: u32, width: u32): u32 {
   const rows = rowsAt(scratch)
@@ -156,8 +178,9 @@ function fillBlock(scratch: usize, words: usize, count: u32, blocks: u32, width:
 }
 
 /**
- * Fills the echelon form of a layer from its sorted words and writes its thresholds. RETURNS the count of words
- * bumped, now at the front of `sorted`; or RIBBON_FAILED where a flat layer would have to bump.
+ * Fills the echelon form of a layer from its sorted words and writes its thresholds. RETURNS the
+ * count of words bumped, now at the front of `sorted`; or RIBBON_FAILED where a flat layer would
+ * have to bump.
  */
 function fillLayer(
   scratch: usize,
@@ -198,10 +221,20 @@ function layerBlocks(count: u32, flat: bool): u32 {
   return <u32>((<u64>count * percent) / 100) >> BAND_BITS
 }
 
+/** Whether a layer that bumped so many keys should be given another seed. */
+// @ts-ignore: decorator
+@inline
+function isWasteful(count: u32, bumped: u32, blocks: u32): bool {
+  if (count > DENSE_COUNT_MAX) return false
+  const kept = count - bumped
+  return (blocks << BAND_BITS) > kept + WASTE_SLOTS + count / KEYS_PER_WASTE_SLOT
+}
+
 /**
  * Builds the filter of `count` hashes, repeats allowed, with fingerprints of `width` bits (1..32).
- * RETURNS its length; RIBBON_NO_SPACE where target or scratch are smaller than `ribbon_size_max` and
- * `ribbon_scratch_bytes` say; RIBBON_FAILED where no seed serves, which takes 64 misfortunes in a row.
+ * RETURNS its length; RIBBON_NO_SPACE where target or scratch are smaller than `ribbon_size_max`
+ * and `ribbon_scratch_bytes` say; RIBBON_FAILED where no seed serves, which takes 64 misfortunes in
+ * a row.
  */
 export function ribbon_build(
   hashes: usize,
@@ -215,7 +248,8 @@ export function ribbon_build(
   const tableBytes = LAYERS_MAX * LAYER_BYTES
   if (scratchBytes < ribbon_scratch_bytes(count)) return RIBBON_NO_SPACE
   if (capacity < HEADER_BYTES + tableBytes) return RIBBON_NO_SPACE
-  // Layers are written behind a table of the largest size and moved down when their number is known.
+  // Layers are written behind a table of the largest size and moved down when their number is
+  // known.
   const table = target + HEADER_BYTES
   const room = capacity - HEADER_BYTES - tableBytes
   const stride = blockBytes(width)
@@ -234,7 +268,10 @@ export function ribbon_build(
       if (blocks > blocksMax(count) || blocks * stride > room - length) return RIBBON_NO_SPACE
       sortByBlock(input, left, seed, blocks, endsAt(scratch, blocks), sorted)
       bumped = fillLayer(scratch, sorted, blocks, width, layer, flat)
-      if (bumped >= 0) break
+      if (bumped >= 0) {
+        const isLast = seed + 1 == SEEDS_PER_SIZE
+        if (flat || isLast || !isWasteful(left, <u32>bumped, blocks)) break
+      }
       if (++seed == SEED_COUNT) return RIBBON_FAILED
       if (seed % SEEDS_PER_SIZE == 0) blocks += 1 + (blocks >> 4)
     }

@@ -1,8 +1,8 @@
 /**
  * The compact filter's arithmetic: how a hash becomes an equation in a layer. Any thread, no state.
  *
- * A layer mixes the word that the layer before it has mixed, not the hash again: what is bumped can then travel as
- * that word, and nothing must be looked up or undone.
+ * A layer mixes the word that the layer before it has mixed, not the hash again: what is bumped can
+ * then travel as that word, and nothing must be looked up or undone.
  */
 import {
   RIBBON_BLOCK_COUNT_BITS,
@@ -32,7 +32,10 @@ export function blockBytes(width: u32): u32 {
   return 1 + (width << 3)
 }
 
-/** The word that a layer with this seed makes of the one before it; a bijection, so distinct keys stay distinct. */
+/**
+ * The word that a layer with this seed makes of the one before it; a bijection, so distinct keys
+ * stay distinct.
+ */
 // @ts-ignore: decorator
 @inline
 export function mixWord(word: u64, seed: u32): u64 {
@@ -49,7 +52,9 @@ export function startSlot(word: u64, slots: u32): u32 {
   return <u32>(((word >> 32) * <u64>(slots - (BAND - 1))) >> 32)
 }
 
-/** The row: bit k stands for slot start + k; bit 0 is always set, so that elimination has its pivot. */
+/**
+ * The row: bit k stands for slot start + k; bit 0 is always set, so that elimination has its pivot.
+ */
 // @ts-ignore: decorator
 @inline
 export function rowBits(word: u64): u64 {
@@ -57,7 +62,10 @@ export function rowBits(word: u64): u64 {
   return product ^ (product >> 32) | 1
 }
 
-/** The right-hand side, `width` bits: the top of a product, which all bits of the word have a say in. */
+/**
+ * The right-hand side, `width` bits: the top of a product, which all bits of the word have a say
+ * in.
+ */
 // @ts-ignore: decorator
 @inline
 export function fingerprint(word: u64, width: u32): u32 {

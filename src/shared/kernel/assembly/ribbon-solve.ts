@@ -1,6 +1,7 @@
 /**
- * Back substitution of a ribbon layer into its interleaved form: four columns at a time, each with the 64 solution
- * bits after the current slot in one register. One thread, as the build it belongs to.
+ * Back substitution of a ribbon layer into its interleaved form: four columns at a time, each with
+ * the 64 solution bits after the current slot in one register. One thread, as the build it belongs
+ * to.
  */
 import { BAND, blockBytes } from './ribbon-equation'
 
@@ -12,8 +13,9 @@ function solveSlot(after: u64, row: u64, value: u32): u64 {
 }
 
 /**
- * Writes the words of all blocks of a layer at `layer`. A slot without an equation has row and value 0 and so comes
- * out as 0. Columns beyond the width are computed in the last group of four, and come out as zeros not stored.
+ * Writes the words of all blocks of a layer at `layer`. A slot without an equation has row and
+ * value 0 and so comes out as 0. Columns beyond the width are computed in the last group of four,
+ * and come out as zeros not stored.
  */
 export function substituteBack(
   rows: usize,

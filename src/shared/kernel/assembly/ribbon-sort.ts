@@ -1,6 +1,6 @@
 /**
- * Putting a layer's words into the order in which the compact filter's build takes them: by block ascending, within
- * a block by offset descending. One thread, as the build it belongs to.
+ * Putting a layer's words into the order in which the compact filter's build takes them: by block
+ * ascending, within a block by offset descending. One thread, as the build it belongs to.
  */
 import { BAND, BAND_BITS, mixWord, startSlot } from './ribbon-equation'
 
@@ -9,8 +9,8 @@ export const GROUPS_BYTES: usize = 512
 const HEADS_BYTES: usize = 256
 
 /**
- * Mixes `count` input words under a seed and writes them to `sorted` by block. Afterwards the u32 at
- * `ends + 4 * block` is the count of words up to that block's end.
+ * Mixes `count` input words under a seed and writes them to `sorted` by block. Afterwards the u32
+ * at `ends + 4 * block` is the count of words up to that block's end.
  *
  * Two passes that mix each word twice: the mix costs less than storing it in between would.
  */
@@ -60,8 +60,9 @@ function groupOf(word: u64, slots: u32): usize {
 }
 
 /**
- * Sorts one block's words by offset, descending, in place: a word that lies wrong is carried to the next free place
- * of its group, the one found there carried on, until one comes home to where the round began.
+ * Sorts one block's words by offset, descending, in place: a word that lies wrong is carried to the
+ * next free place of its group, the one found there carried on, until one comes home to where the
+ * round began.
  */
 export function sortByOffset(words: usize, count: u32, slots: u32, groups: usize): void {
   const heads = groups

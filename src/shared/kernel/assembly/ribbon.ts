@@ -1,6 +1,7 @@
 /**
- * The compact filter: bumped ribbon retrieval of r-bit fingerprints, about 1.03 r bits a key, a false positive in
- * 2^r. This file reads it; `ribbon-build.ts` builds it. Any thread, no state, reads only.
+ * The compact filter: bumped ribbon retrieval of r-bit fingerprints, about 1.03 r bits a key, a
+ * false positive in 2^r. This file reads it; `ribbon-build.ts` builds it. Any thread, no state,
+ * reads only.
  *
  *     OFFSET  SIZE  FIELD
  *          0     4  magic 56 52 42 31, "VRB1"; the digit is the version
@@ -8,22 +9,24 @@
  *          5     1  layer count L, 0..8; 0 for the empty set
  *          6     2  zero
  *          8     4  count of hashes at build, repeats included
- *         12   4 L  layer table, u32 each: block count B (at least 1) in bits 0..25 | seed in bits 26..31
+ *         12   4 L  layer table, u32 each:
+ *                   block count B (at least 1) in bits 0..25 | seed in bits 26..31
  *                   layers, back to back: B blocks each, nothing after them
  *
  *     block of 64 slots, 8 r + 1 bytes
- *          0     1  threshold 0..64: a key that starts in this block at an offset below it is bumped
+ *          0     1  threshold 0..64: a key starting in this block at an offset below it is bumped
  *          1   8 r  r words, u64: bit i of word j is bit j of slot i's solution
  *
- * All numbers little-endian. A key's equation spans 64 slots from its start, so a probe reads two neighbouring
- * blocks: threshold and words lie together for that reason, even though words are then unaligned. Columns, not rows,
- * because then one AND and one population count answer a bit of the fingerprint, and r costs exactly r bits.
+ * All numbers little-endian. A key's equation spans 64 slots from its start, so a probe reads two
+ * neighbouring blocks: threshold and words lie together for that reason, even though words are then
+ * unaligned. Columns, not rows, because then one AND and one population count answer a bit of the
+ * fingerprint, and r costs exactly r bits.
  *
  *     keys at r = 10      1   10   60   100   200   500  1000  3000  5000  10 k  100 k    1 M
  *     bits a key        776 77.6 12.9  14.2  13.6  10.9  10.6  10.4  10.3  10.4  10.35  10.35
  *
- * I1: `ribbon_validate` has accepted the filter before it is probed; then a probe reads nothing outside it, whatever
- *     thresholds, seeds and words hold.
+ * I1: `ribbon_validate` has accepted the filter before it is probed; then a probe reads nothing
+ *     outside it, whatever thresholds, seeds and words hold.
  * I2: the last layer bumps nothing.
  */
 import { RIBBON_INVALID, RIBBON_MAGIC } from '../layout'
@@ -42,7 +45,9 @@ import {
   startSlot,
 } from './ribbon-equation'
 
-/** RETURNS 0 where the filter is well formed and takes exactly `length` bytes, else RIBBON_INVALID. */
+/**
+ * RETURNS 0 where the filter is well formed and takes exactly `length` bytes, else RIBBON_INVALID.
+ */
 export function ribbon_validate(address: usize, length: u32): i32 {
   if (length < HEADER_BYTES || load<u32>(address) != RIBBON_MAGIC) return RIBBON_INVALID
   const width = <u32>load<u8>(address, 4)
@@ -83,8 +88,8 @@ export function ribbon_contains(address: usize, hash: u64): bool {
     const offset = start & (BAND - 1)
     const block = layer + (start >> BAND_BITS) * stride
     if (offset >= <u32>load<u8>(block)) {
-      // The row cut at the block's edge. At offset 0 all of it lies in this block, which may be the last one:
-      // the other half is then empty, and read from the same block.
+      // The row cut at the block's edge. At offset 0 all of it lies in this block, which may be the
+      // last one: the other half is then empty, and read from the same block.
       const row = rowBits(word)
       const lowRow = row << <u64>offset
       const highRow = offset == 0 ? 0 : row >> <u64>(BAND - offset)
@@ -104,7 +109,9 @@ export function ribbon_contains(address: usize, hash: u64): bool {
   return false
 }
 
-/** `ribbon_contains` for the hash in the 8 bytes at `hashAddress`: 1 may be in the set, 0 is not. */
+/**
+ * `ribbon_contains` for the hash in the 8 bytes at `hashAddress`: 1 may be in the set, 0 is not.
+ */
 export function ribbon_contains_at(address: usize, hashAddress: usize): i32 {
   return ribbon_contains(address, load<u64>(hashAddress)) ? 1 : 0
 }

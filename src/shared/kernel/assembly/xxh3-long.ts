@@ -1,10 +1,12 @@
 /**
- * XXH3 of inputs above 240 bytes: eight 64-bit accumulators over 64-byte stripes, sixteen stripes to a block of
- * 1 KiB, a scramble after every block, and a last stripe that covers the input's final 64 bytes.
+ * XXH3 of inputs above 240 bytes: eight 64-bit accumulators over 64-byte stripes, sixteen stripes
+ * to a block of 1 KiB, a scramble after every block, and a last stripe that covers the input's
+ * final 64 bytes.
  *
- * One function serves the one-shot hashes and the streaming state, so that the accumulators stay in SIMD registers
- * from the first stripe to the merge: memory is touched only when a stream is suspended or resumed.
- * Any thread; reads the input and the secret, writes the 64 bytes of a given state and the 16 bytes of a given `out`.
+ * One function serves the one-shot hashes and the streaming state, so that the accumulators stay in
+ * SIMD registers from the first stripe to the merge: memory is touched only when a stream is
+ * suspended or resumed. Any thread; reads the input and the secret, writes the 64 bytes of a given
+ * state and the 16 bytes of a given `out`.
  */
 import {
   avalanche,
@@ -20,10 +22,16 @@ import {
   SECRET,
 } from './xxh3-primitives'
 
-/** Bytes between two scrambles: (secret 192 - stripe 64) / 8 bytes of secret a stripe = 16 stripes of 64 bytes. */
+/**
+ * Bytes between two scrambles: (secret 192 - stripe 64) / 8 bytes of secret a stripe = 16 stripes
+ * of 64 bytes.
+ */
 export const BLOCK_BYTES: u32 = 1024
 
-/** Where in the secret the scramble, the last stripe and the two merges read (secret 192 bytes; stripe 64). */
+/**
+ * Where in the secret the scramble, the last stripe and the two merges read (secret 192 bytes;
+ * stripe 64).
+ */
 const SECRET_SCRAMBLE: usize = 128
 const SECRET_LAST_STRIPE: usize = 121
 const SECRET_MERGE_LOW: usize = 11
@@ -43,14 +51,19 @@ function highHalves(a: v128, b: v128): v128 {
   return v128.shuffle<i32>(a, b, 1, 3, 5, 7)
 }
 
-/** `sum` plus the neighbour's input word, lane by lane: data crosses lanes so that no lane can be zeroed out. */
+/**
+ * `sum` plus the neighbour's input word, lane by lane: data crosses lanes so that no lane can be
+ * zeroed out.
+ */
 // @ts-ignore: decorator
 @inline
 function addSwapped(sum: v128, data: v128): v128 {
   return i64x2.add(sum, v128.shuffle<i64>(data, data, 1, 0))
 }
 
-/** Sixteen bytes of the last stripe, which is off the hot path and so keeps to one vector at a time. */
+/**
+ * Sixteen bytes of the last stripe, which is off the hot path and so keeps to one vector at a time.
+ */
 // @ts-ignore: decorator
 @inline
 function lastStripe(sum: v128, input: usize, secret: usize): v128 {
@@ -99,11 +112,12 @@ export function longStart(state: usize): void {
 /**
  * Folds input into the accumulators, from `state` or, where that is 0, from their start.
  *
- * `total` = 0: a stream goes on. `length` is a multiple of BLOCK_BYTES, every block is consumed whole and the
- * accumulators go back to `state`. RETURNS 0.
+ * `total` = 0: a stream goes on. `length` is a multiple of BLOCK_BYTES, every block is consumed
+ * whole and the accumulators go back to `state`. RETURNS 0.
  *
- * `total` > 0: the hash ends. `length` >= 1 bytes remain, the 64 bytes that end the input lie before
- * `address + length` (a stream keeps them there), `total` is the input's whole length. `state` is left alone.
+ * `total` > 0: the hash ends. `length` >= 1 bytes remain, the 64 bytes that end the input lie
+ * before `address + length` (a stream keeps them there), `total` is the input's whole length.
+ * `state` is left alone.
  * RETURNS the low 64 bits, which are also XXH3-64; stores all 128 at `out` unless that is 0.
  */
 export function longHash(state: usize, address: usize, length: u32, total: u64, out: usize): u64 {

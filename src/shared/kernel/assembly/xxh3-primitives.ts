@@ -1,8 +1,10 @@
 /**
- * The pieces every XXH3 path is made of: primes, the default secret, avalanches, the folded 128-bit product.
- * Runs on any thread; reads the secret from shared memory, which `constants_init` writes once.
+ * The pieces every XXH3 path is made of: primes, the default secret, avalanches, the folded 128-bit
+ * product. Runs on any thread; reads the secret from shared memory, which `constants_init` writes
+ * once.
  *
- * I1: loads are little-endian and unaligned, as WebAssembly's are; nothing here writes outside the secret.
+ * I1: loads are little-endian and unaligned, as WebAssembly's are; nothing here writes outside the
+ *     secret.
  */
 import { XXH3_SECRET_ADDRESS } from '../layout'
 
@@ -17,12 +19,15 @@ export const PRIME64_5: u64 = 0x27d4eb2f165667c5
 const PRIME_MX1: u64 = 0x165667919e3779f9
 export const PRIME_MX2: u64 = 0x9fb21c651e98df25
 
-/** The default secret as an address, so that `SECRET + n` reads like the definition's `secret + n`. */
+/**
+ * The default secret as an address, so that `SECRET + n` reads like the definition's `secret + n`.
+ */
 export const SECRET: usize = XXH3_SECRET_ADDRESS
 
 /**
- * Writes the default secret. A data segment would be the natural home, but every further instance on the same
- * memory would write it again; called once by whoever creates the memory, before any hash.
+ * Writes the default secret. A data segment would be the natural home, but every further instance
+ * on the same memory would write it again; called once by whoever creates the memory, before any
+ * hash.
  */
 export function constants_init(): void {
   store<u64>(SECRET, 0xbe4ba423396cfeb8, 0)

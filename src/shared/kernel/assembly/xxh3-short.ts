@@ -1,9 +1,10 @@
 /**
- * XXH3 of inputs of at most 240 bytes, 64 and 128 bits wide: the paths of keys. Seed 0, default secret.
- * Any thread; reads exactly the input's bytes and the secret, writes only the 16 bytes at `out`.
+ * XXH3 of inputs of at most 240 bytes, 64 and 128 bits wide: the paths of keys. Seed 0, default
+ * secret. Any thread; reads exactly the input's bytes and the secret, writes only the 16 bytes at
+ * `out`.
  *
- * The word pairs of the secret that the definition names "bitflip" stay loads: they hit the first-level cache, and
- * the code reads as the definition does.
+ * The word pairs of the secret that the definition names "bitflip" stay loads: they hit the
+ * first-level cache, and the code reads as the definition does.
  */
 import {
   avalanche,
@@ -21,7 +22,9 @@ import {
 
 /** The largest input of these paths; above it the striped loop of `xxh3-long.ts` takes over. */
 export const SHORT_BYTES_MAX: u32 = 240
-/** Inputs above this length take the second mixing scheme, which skips three bytes of the secret. */
+/**
+ * Inputs above this length take the second mixing scheme, which skips three bytes of the secret.
+ */
 const MIDDLE_BYTES_MAX: u32 = 128
 const SKEW: usize = 3
 
@@ -142,7 +145,10 @@ function mixLane(sum: u64, mixed: usize, added: usize, secret: usize): u64 {
   return (sum + mix16(mixed, secret)) ^ (load<u64>(added) + load<u64>(added, 8))
 }
 
-/** 17 to 240 bytes: as `middle64` and `upper64`, in two lanes that swap the roles of a step's halves. */
+/**
+ * 17 to 240 bytes: as `middle64` and `upper64`, in two lanes that swap the roles of a step's
+ * halves.
+ */
 function wide128(address: usize, length: u32, out: usize): void {
   const end = address + length
   let low = <u64>length * PRIME64_1

@@ -1,10 +1,11 @@
 /**
- * XXH3-128 of a stream: whole-file checksums, of any length, in pieces of any size. State in shared memory
- * (`XXH3_STATE_*`), one owner thread at a time.
+ * XXH3-128 of a stream: whole-file checksums, of any length, in pieces of any size. State in shared
+ * memory (`XXH3_STATE_*`), one owner thread at a time.
  *
- * I1: a full block leaves the buffer only when another byte follows it, because the end of the input is hashed
- *     differently; so the buffer is empty only in a fresh state.
- * I2: the 64 bytes before the buffer's content are the ones that precede it in the input, once a block has gone.
+ * I1: a full block leaves the buffer only when another byte follows it, because the end of the
+ *     input is hashed differently; so the buffer is empty only in a fresh state.
+ * I2: the 64 bytes before the buffer's content are the ones that precede it in the input, once a
+ *     block has gone.
  * I3: `digest` changes nothing: a stream may go on after it.
  */
 import {

@@ -1,8 +1,9 @@
 /**
- * XXH3, seed 0, default secret: 64 bits for keys, 128 bits for blocks (and, in `xxh3-stream.ts`, for files).
- * Any thread, no state. `constants_init` must have run once on the memory.
+ * XXH3, seed 0, default secret: 64 bits for keys, 128 bits for blocks (and, in `xxh3-stream.ts`,
+ * for files). Any thread, no state. `constants_init` must have run once on the memory.
  *
- * A 64-bit result crosses to JavaScript through memory: a BigInt for every hash would cost more than the hash.
+ * A 64-bit result crosses to JavaScript through memory: a BigInt for every hash would cost more
+ * than the hash.
  */
 import { longHash } from './xxh3-long'
 import { SHORT_BYTES_MAX, short128, short64 } from './xxh3-short'

@@ -1,6 +1,6 @@
 /**
- * The V5 filter ("BuRR") in plain TypeScript, straight from the format's description: the oracle that the filter
- * kernels are tested against. Any thread; tests and benches only.
+ * The V5 filter ("BuRR") in plain TypeScript, straight from the format's description: the oracle
+ * that the filter kernels are tested against. Any thread; tests and benches only.
  */
 
 const MAGIC = Buffer.from([0x4c, 0x53, 0x4d, 0x04])

@@ -1,7 +1,7 @@
 /**
- * LZ4 raw blocks in plain TypeScript: the oracle that the codec kernels are tested against. The decoder is the
- * format's definition; the encoder makes the kernel's choices, so that their blocks are equal byte for byte.
- * Any thread; tests and benches only.
+ * LZ4 raw blocks in plain TypeScript: the oracle that the codec kernels are tested against. The
+ * decoder is the format's definition; the encoder makes the kernel's choices, so that their blocks
+ * are equal byte for byte. Any thread; tests and benches only.
  */
 
 const MATCH_MIN = 4

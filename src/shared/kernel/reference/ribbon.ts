@@ -1,6 +1,7 @@
 /**
- * The compact filter in plain TypeScript (format and idea: `assembly/ribbon.ts`, `assembly/ribbon-build.ts`): the
- * oracle that the filter kernels are tested against, equal byte for byte. Any thread; tests and benches only.
+ * The compact filter in plain TypeScript (format and idea: `assembly/ribbon.ts`,
+ * `assembly/ribbon-build.ts`): the oracle that the filter kernels are tested against, equal byte
+ * for byte. Any thread; tests and benches only.
  */
 
 const MAGIC = Buffer.from('VRB1')
@@ -13,8 +14,10 @@ const SEED_FACTOR = 2 ** 26
 
 const FLAT_COUNT_MAX = 400
 const FLAT_SPARE_SLOTS = 3
-const SEEDS_PER_SIZE = 4
-const DENSE_COUNT_MAX = 8192
+const SEEDS_PER_SIZE = 8
+const DENSE_COUNT_MAX = 16384
+const WASTE_SLOTS = 23
+const KEYS_PER_WASTE_SLOT = 400
 
 const u64 = (value: bigint) => BigInt.asUintN(64, value)
 
@@ -157,7 +160,11 @@ function buildLayer(input: bigint[], width: number, index: number): Layer {
   for (let seed = 0; seed < SEED_COUNT; seed++) {
     if (seed > 0 && seed % SEEDS_PER_SIZE === 0) blocks += 1 + (blocks >> 4)
     const layer = tryLayer(input, width, blocks, seed, flat)
-    if (layer !== undefined) return layer
+    if (layer === undefined) continue
+    const waste = blocks * BAND - (count - layer.bumped.length)
+    const wasteMax = WASTE_SLOTS + Math.floor(count / KEYS_PER_WASTE_SLOT)
+    const isTight = !flat && count <= DENSE_COUNT_MAX && seed + 1 < SEEDS_PER_SIZE
+    if (!isTight || waste <= wasteMax) return layer
   }
   throw new Error('no seed serves')
 }

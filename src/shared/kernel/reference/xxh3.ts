@@ -1,6 +1,7 @@
 /**
- * XXH3 in plain TypeScript, seed 0, default secret: the oracle that the hash kernels are tested against. Written
- * from the algorithm's definition, for clarity alone. Any thread; tests and benches only.
+ * XXH3 in plain TypeScript, seed 0, default secret: the oracle that the hash kernels are tested
+ * against. Written from the algorithm's definition, for clarity alone. Any thread; tests and
+ * benches only.
  */
 
 const SECRET = Buffer.from(
