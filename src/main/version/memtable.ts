@@ -1,0 +1,83 @@
+/**
+ * One memtable: its region of the shared memory and who still needs it. Main writes; any thread reads.
+ *
+ *     active ── seal ──→ sealed ── flushed ──→ (kept by older states) ── last release ──→ freed
+ *
+ * I1: the region is freed whole, when no super version names the memtable any more.
+ */
+import { assert } from '../../shared/base/errors.js'
+import {
+  KIND_TOMBSTONE,
+  KIND_WEAK_TOMBSTONE,
+  MEMTABLE_ENTRY_COUNT,
+  MEMTABLE_KIND_COUNTS,
+  MEMTABLE_SEQNO_MAX,
+  MEMTABLE_USED_BYTES,
+} from '../../shared/kernel/layout.js'
+import type { RangeTombstone } from '../../shared/format/range-tombstone.js'
+import type { Heap } from '../../shared/memory/heap.js'
+import type { SharedMemory } from '../../shared/memory/shared-memory.js'
+
+export class Memtable {
+  readonly id: number
+  readonly address: number
+  readonly capacityBytes: number
+  /** Range deletes of this memtable, in order of insertion. */
+  readonly rangeTombstones: RangeTombstone[] = []
+  /** Longest value inserted, in bytes: what a flush must have room for. */
+  longestValue = 0
+  readonly #shared: SharedMemory
+  readonly #heap: Heap
+  #references = 1
+
+  constructor(shared: SharedMemory, heap: Heap, id: number, capacityBytes: number) {
+    this.id = id
+    this.capacityBytes = capacityBytes
+    this.#shared = shared
+    this.#heap = heap
+    this.address = heap.allocate(capacityBytes)
+    shared.kernel.memtable_init(this.address, capacityBytes)
+  }
+
+  get entryCount(): number {
+    return this.#shared.getU32(this.address + MEMTABLE_ENTRY_COUNT)
+  }
+
+  get isEmpty(): boolean {
+    return this.entryCount === 0 && this.rangeTombstones.length === 0
+  }
+
+  /** Bytes of the region in use. */
+  get usedBytes(): number {
+    return this.#shared.getU32(this.address + MEMTABLE_USED_BYTES)
+  }
+
+  get tombstoneCount(): number {
+    return this.#kindCount(KIND_TOMBSTONE) + this.weakTombstoneCount
+  }
+
+  get weakTombstoneCount(): number {
+    return this.#kindCount(KIND_WEAK_TOMBSTONE)
+  }
+
+  /** Highest seqno of anything in it; undefined where it is empty. */
+  get highestSeqno(): number | undefined {
+    if (this.isEmpty) return undefined
+    const entries = this.entryCount === 0 ? 0 : this.#shared.getU64(this.address + MEMTABLE_SEQNO_MAX)
+    return this.rangeTombstones.reduce((most, { seqno }) => Math.max(most, seqno), entries)
+  }
+
+  acquire(): void {
+    this.#references++
+  }
+
+  release(): void {
+    assert(this.#references > 0, 'a memtable is released once for each reference')
+    this.#references--
+    if (this.#references === 0) this.#heap.free(this.address)
+  }
+
+  #kindCount(kind: number): number {
+    return this.#shared.getU32(this.address + MEMTABLE_KIND_COUNTS + 4 * kind)
+  }
+}

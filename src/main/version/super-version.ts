@@ -1,0 +1,129 @@
+/**
+ * A super version: memtables and version of one moment, published in the shared memory as the STATE structure that the
+ * point-read kernel walks (RocksDB's term). Immutable once made, but for its references. Main thread makes and frees it.
+ *
+ * I1: while it has a reference, its memtables, tables and the structure stay.
+ */
+import { assert } from '../../shared/base/errors.js'
+import type { RangeTombstone } from '../../shared/format/range-tombstone.js'
+import type { ReadView, ViewRun } from '../../shared/iterator/read-view.js'
+import {
+  RUN_BYTES,
+  RUN_LEVEL,
+  RUN_TABLE_COUNT,
+  RUN_TABLES,
+  STATE_BYTES,
+  STATE_MEMTABLE_COUNT,
+  STATE_MEMTABLES,
+  STATE_RUN_COUNT,
+  STATE_RUNS,
+} from '../../shared/kernel/layout.js'
+import type { Workspace } from '../../shared/memory/workspace.js'
+import type { Memtable } from './memtable.js'
+import type { Version } from './version.js'
+
+/** What a super version is made of. */
+export interface SuperVersionParts {
+  /** Undefined until something is written. */
+  readonly active: Memtable | undefined
+  /** Oldest first. */
+  readonly sealed: readonly Memtable[]
+  readonly version: Version
+  /** Reads at a seqno above it see this super version. */
+  readonly installSeqno: number
+}
+
+export class SuperVersion implements ReadView, SuperVersionParts {
+  readonly active: Memtable | undefined
+  readonly sealed: readonly Memtable[]
+  readonly version: Version
+  readonly installSeqno: number
+  readonly stateAddress: number
+  readonly memtables: readonly number[]
+  readonly runs: readonly ViewRun[]
+  readonly #workspace: Workspace
+  readonly #tableTombstones: readonly RangeTombstone[]
+  #references = 1
+
+  constructor(workspace: Workspace, parts: SuperVersionParts) {
+    this.#workspace = workspace
+    this.active = parts.active
+    this.sealed = parts.sealed
+    this.version = parts.version
+    this.installSeqno = parts.installSeqno
+    const newestFirst = [...this.#memtables()]
+    for (const memtable of newestFirst) memtable.acquire()
+    this.memtables = newestFirst.map((memtable) => memtable.address)
+    const runs: ViewRun[] = []
+    const tombstones: RangeTombstone[] = []
+    for (const [level, levelRuns] of parts.version.levels.entries()) {
+      for (const run of levelRuns) runs.push({ level, tables: run.map((table) => table.resident) })
+    }
+    for (const { table } of parts.version.tables()) {
+      table.acquire()
+      tombstones.push(...table.resident.rangeTombstones)
+    }
+    this.runs = runs
+    this.#tableTombstones = tombstones
+    this.stateAddress = this.#publish()
+  }
+
+  /** Range tombstones of memtables and tables; the active memtable may gain some. */
+  get rangeTombstones(): readonly RangeTombstone[] {
+    let all = this.#tableTombstones
+    for (const memtable of this.#memtables()) {
+      if (memtable.rangeTombstones.length > 0) all = [...all, ...memtable.rangeTombstones]
+    }
+    return all
+  }
+
+  acquire(): this {
+    assert(this.#references > 0, 'a super version is acquired while somebody holds it')
+    this.#references++
+    return this
+  }
+
+  release(): void {
+    assert(this.#references > 0, 'a super version is released once for each reference')
+    this.#references--
+    if (this.#references > 0) return
+    this.#workspace.heap.free(this.stateAddress)
+    for (const { table } of this.version.tables()) table.release()
+    for (const memtable of this.#memtables()) memtable.release()
+  }
+
+  *#memtables(): Generator<Memtable> {
+    if (this.active !== undefined) yield this.active
+    for (let i = this.sealed.length - 1; i >= 0; i--) yield this.sealed[i] as Memtable
+  }
+
+  /** Writes STATE, memtable list, run records and table lists into one piece. */
+  #publish(): number {
+    const { shared, heap } = this.#workspace
+    const tableCount = this.runs.reduce((sum, run) => sum + run.tables.length, 0)
+    const bytes =
+      STATE_BYTES + 8 * this.memtables.length + RUN_BYTES * this.runs.length + 4 * tableCount
+    const state = heap.allocate(bytes)
+    const memtables = state + STATE_BYTES
+    const runs = memtables + 8 * this.memtables.length
+    let tables = runs + RUN_BYTES * this.runs.length
+    shared.setU32(state + STATE_MEMTABLE_COUNT, this.memtables.length)
+    shared.setU32(state + STATE_RUN_COUNT, this.runs.length)
+    shared.setU32(state + STATE_MEMTABLES, memtables)
+    shared.setU32(state + STATE_RUNS, runs)
+    this.memtables.forEach((address, i) => {
+      shared.setU32(memtables + 4 * i, address)
+    })
+    this.runs.forEach((run, i) => {
+      const record = runs + RUN_BYTES * i
+      shared.setU32(record + RUN_LEVEL, run.level)
+      shared.setU32(record + RUN_TABLE_COUNT, run.tables.length)
+      shared.setU32(record + RUN_TABLES, tables)
+      for (const table of run.tables) {
+        shared.setU32(tables, table.address)
+        tables += 4
+      }
+    })
+    return state
+  }
+}

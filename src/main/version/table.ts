@@ -1,0 +1,76 @@
+/**
+ * One table of a tree as main knows it: the open file, what lives of it in the shared memory, its manifest record, and
+ * who still needs it. Main thread.
+ *
+ * I1: the file is removed only after the change that drops it is durable and the last version that names it is gone.
+ */
+import { assert } from '../../shared/base/errors.js'
+import type { TableRecord } from '../../shared/format/version-model.js'
+import type { FileSystem } from '../../shared/fs/file-system.js'
+import type { ResidentTable } from '../../shared/table/resident-table.js'
+
+export class Table {
+  readonly record: TableRecord
+  readonly path: string
+  readonly resident: ResidentTable
+  readonly #fs: FileSystem
+  #references = 0
+  #isObsolete = false
+
+  constructor(fs: FileSystem, path: string, record: TableRecord, resident: ResidentTable) {
+    this.#fs = fs
+    this.path = path
+    this.record = record
+    this.resident = resident
+  }
+
+  get id(): number {
+    return this.record.id
+  }
+
+  /** Smallest and largest key that the table may answer for, both inclusive. */
+  get keyMin(): Uint8Array {
+    return this.resident.table.meta.keyMin
+  }
+
+  get keyMax(): Uint8Array {
+    return this.resident.table.meta.keyMax
+  }
+
+  /** Length of the file. */
+  get fileBytes(): number {
+    return this.resident.table.fileBytes
+  }
+
+  /** Highest effective seqno, range tombstones included. */
+  get highestSeqno(): number {
+    return this.resident.seqnoMax
+  }
+
+  overlaps(min: Uint8Array, max: Uint8Array): boolean {
+    return Buffer.compare(this.keyMin, max) <= 0 && Buffer.compare(min, this.keyMax) <= 0
+  }
+
+  acquire(): void {
+    this.#references++
+  }
+
+  /** The file is not part of the tree any more: it goes with the last reference. */
+  markObsolete(): void {
+    this.#isObsolete = true
+  }
+
+  release(): void {
+    assert(this.#references > 0, 'a table is released once for each reference')
+    this.#references--
+    if (this.#references > 0) return
+    this.resident.table.file.close()
+    this.resident.dispose()
+    if (!this.#isObsolete) return
+    try {
+      this.#fs.remove(this.path)
+    } catch {
+      // The manifest does not name it any more: the next open removes it as an orphan.
+    }
+  }
+}
