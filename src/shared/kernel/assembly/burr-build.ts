@@ -98,7 +98,8 @@ function counterOf(hash: u64, seed: u64, slots: u32): usize {
 
 /**
  * Copies hashes to `sorted` by bucket, so that the layer is then filled from left to right, in
- * cache, instead of all over. Afterwards the u32 at `ends + 4 * bucket` counts the hashes up to its end.
+ * cache, instead of all over. Afterwards the u32 at `ends + 4 * bucket` counts the hashes up to its
+ * end.
  */
 function sortByBucket(
   input: usize,

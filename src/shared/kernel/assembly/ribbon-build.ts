@@ -55,8 +55,8 @@ const DENSE_SLOTS_PERCENT: u64 = 97
 const SPARSE_SLOTS_PERCENT: u64 = 102
 /**
  * Slots that a dense layer may leave empty, and one more for so many keys; with more, it tries
- * another seed, as one set in seven does. At 3,039 keys 30 + 3 slots are all that can be spared before
- * the last layer needs a block more than 5 % allow; no other count from 3,000 up is tighter.
+ * another seed, as one set in seven does. At 3,039 keys 30 + 3 slots are all that can be spared
+ * before the last layer needs a block more than 5 % allow; no other count from 3,000 up is tighter.
  */
 const WASTE_SLOTS: u32 = 23
 const KEYS_PER_WASTE_SLOT: u32 = 400

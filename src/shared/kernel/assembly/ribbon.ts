@@ -23,7 +23,7 @@
  * fingerprint, and r costs exactly r bits.
  *
  *     keys at r = 10      1   10   60   100   200   500  1000  3000  5000  10 k  100 k    1 M
- *     bits a key        776 77.6 12.9  14.2  13.6  10.9  10.6  10.4  10.3  10.4  10.35  10.35
+ *     bits a key        776 77.6 12.9  14.2  13.6  10.9  10.6  10.4  10.3  10.2  10.35  10.35
  *
  * I1: `ribbon_validate` has accepted the filter before it is probed; then a probe reads nothing
  *     outside it, whatever thresholds, seeds and words hold.
