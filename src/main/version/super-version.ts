@@ -29,15 +29,15 @@ export interface SuperVersionParts {
   /** Oldest first. */
   readonly sealed: readonly Memtable[]
   readonly version: Version
-  /** Reads at a seqno above it see this super version. */
-  readonly installSeqno: number
+  /** Reads at this seqno and above find here all that they may see: nothing they could want was dropped. */
+  readonly exactFrom: number
 }
 
 export class SuperVersion implements ReadView, SuperVersionParts {
   readonly active: Memtable | undefined
   readonly sealed: readonly Memtable[]
   readonly version: Version
-  readonly installSeqno: number
+  readonly exactFrom: number
   readonly stateAddress: number
   readonly memtables: readonly number[]
   readonly runs: readonly ViewRun[]
@@ -50,7 +50,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     this.active = parts.active
     this.sealed = parts.sealed
     this.version = parts.version
-    this.installSeqno = parts.installSeqno
+    this.exactFrom = parts.exactFrom
     const newestFirst = [...this.#memtables()]
     for (const memtable of newestFirst) memtable.acquire()
     this.memtables = newestFirst.map((memtable) => memtable.address)

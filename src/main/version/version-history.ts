@@ -1,8 +1,12 @@
 /**
- * The super versions that reads may still need: the latest, and older ones for snapshots and bare sequence numbers
- * (semantics.md 3.4, 3.5). Main thread.
+ * The super versions that reads may still need: the latest, and older ones for snapshots and bare sequence numbers that
+ * the latest is not exact for (semantics.md 3.4, 3.5). Main thread.
  *
- * I1: a read at S uses the newest super version whose install seqno is below S.
+ * The seed picks a super version by its install seqno. Here each one tells from which seqno on it is exact: the same for
+ * changes that drop data outright, and far lower for maintenance that collects below a watermark only, so that a
+ * snapshot does not hold on to every memtable since.
+ *
+ * I1: a read at S uses the newest super version with exactFrom <= S.
  * I2: a super version that a pinned seqno uses is never dropped.
  */
 import { assert, VarveError } from '../../shared/base/errors.js'
@@ -13,8 +17,6 @@ export class VersionHistory {
   readonly #entries: SuperVersion[]
   /** Pinned seqnos and how often each is. */
   readonly #pins = new Map<number, number>()
-  /** Reads below it may miss versions that were collected, unless their seqno was pinned all along. */
-  #collectedBelow = 0
 
   constructor(first: SuperVersion) {
     this.#entries = [first]
@@ -36,33 +38,42 @@ export class VersionHistory {
     return oldest
   }
 
-  get pinCount(): number {
-    return this.#pins.size
-  }
-
-  /** What a read at `seqno` looks at; not acquired for the caller. @throws VARVE_SEQNO_COLLECTED */
+  /**
+   * What a read at `seqno` looks at; not acquired for the caller.
+   * @throws VARVE_SEQNO_COLLECTED where versions that it may see are gone
+   */
   at(seqno: number): SuperVersion {
     const { latest } = this
-    if (seqno > latest.installSeqno && seqno >= this.#collectedBelow) return latest
-    return this.#older(seqno)
+    if (seqno >= latest.exactFrom) return latest
+    const entry = this.#newestExactAt(seqno)
+    if (entry !== undefined) return entry
+    // Nothing is visible at 0, whatever was collected.
+    if (seqno <= 0) return latest
+    throw new VarveError(
+      'VARVE_SEQNO_COLLECTED',
+      `versions below seqno ${latest.exactFrom} were collected, so a read at ${seqno} could miss data; ` +
+        'hold a snapshot, or set RuntimeConfig.retainFrom before the versions go',
+      { details: { seqno, collectedBelow: latest.exactFrom } },
+    )
   }
 
-  /** Replaces the latest by one with the same install seqno: a rotation, which persists nothing. */
+  /** Replaces the latest by one of the same data: a rotation, which persists nothing. */
   replaceLatest(next: SuperVersion): void {
-    assert(next.installSeqno === this.latest.installSeqno, 'a replacement keeps the install seqno')
+    assert(next.exactFrom === this.latest.exactFrom, 'a replacement is as exact as what it replaces')
     const previous = this.#entries.pop() as SuperVersion
     this.#entries.push(next)
     previous.release()
   }
 
-  /** A persisted change. */
+  /** A change of the version. */
   install(next: SuperVersion): void {
-    assert(next.installSeqno > this.latest.installSeqno, 'install seqnos ascend')
+    assert(next.exactFrom >= this.latest.exactFrom, 'what was dropped stays dropped')
     this.#entries.push(next)
   }
 
-  /** Keeps `seqno` readable until {@link unpin}. */
+  /** Keeps `seqno` readable until {@link unpin}. @throws VARVE_SEQNO_COLLECTED where it is not any more */
   pin(seqno: number): void {
+    this.at(seqno)
     this.#pins.set(seqno, (this.#pins.get(seqno) ?? 0) + 1)
   }
 
@@ -74,54 +85,36 @@ export class VersionHistory {
   }
 
   /**
-   * Drops super versions that no read at or above `watermark` needs, and, where `isPrecise`, every older one that no
-   * pinned seqno needs either; 0 drops nothing.
+   * Drops super versions that neither a pinned seqno nor a read at or above `watermark` needs; 0 drops nothing.
    */
-  collect(watermark: number, isPrecise: boolean): void {
+  collect(watermark: number): void {
     if (watermark <= 0) return
-    this.#collectedBelow = Math.max(this.#collectedBelow, watermark)
     const needed = new Set<SuperVersion>([this.latest])
-    for (const seqno of this.#pins.keys()) needed.add(this.#newestBelow(seqno))
-    const boundary = this.#newestBelow(watermark)
-    let isOlder = true
-    const kept: SuperVersion[] = []
-    for (const entry of this.#entries) {
-      if (entry === boundary) isOlder = false
-      const isKept = needed.has(entry) || !(isOlder || isPrecise)
-      if (isKept) kept.push(entry)
-      else entry.release()
-    }
+    for (const seqno of this.#pins.keys()) needed.add(this.at(seqno))
+    const isReachable = (entry: SuperVersion, newer: SuperVersion | undefined): boolean =>
+      newer !== undefined && watermark < newer.exactFrom && entry.exactFrom < newer.exactFrom
+    const kept = this.#entries.filter(
+      (entry, i) => needed.has(entry) || isReachable(entry, this.#entries[i + 1]),
+    )
+    for (const entry of this.#entries) if (!kept.includes(entry)) entry.release()
     this.#entries.splice(0, this.#entries.length, ...kept)
   }
 
-  /** Drops everything but the latest. */
-  clear(): void {
-    for (const entry of this.#entries.splice(0, this.#entries.length - 1)) entry.release()
+  /** Drops everything but the latest and what pinned seqnos use. */
+  collectUnpinned(): void {
+    this.collect(Number.MAX_SAFE_INTEGER)
   }
 
-  /** Gives up the latest too: the tree is closing. */
+  /** Gives up all of it: the tree is closing. Iterators keep what they acquired. */
   close(): void {
     for (const entry of this.#entries) entry.release()
   }
 
-  #newestBelow(seqno: number): SuperVersion {
+  #newestExactAt(seqno: number): SuperVersion | undefined {
     for (let i = this.#entries.length - 1; i >= 0; i--) {
       const entry = this.#entries[i] as SuperVersion
-      if (entry.installSeqno < seqno) return entry
+      if (entry.exactFrom <= seqno) return entry
     }
-    return this.#entries[0] as SuperVersion
-  }
-
-  #older(seqno: number): SuperVersion {
-    const entry = this.#newestBelow(seqno)
-    const isPinned = this.#pins.has(seqno)
-    const isReadable = isPinned || seqno >= this.#collectedBelow || seqno <= 0
-    if (isReadable && (entry.installSeqno < seqno || seqno <= 0 || entry.installSeqno === 0)) return entry
-    throw new VarveError(
-      'VARVE_SEQNO_COLLECTED',
-      `versions below seqno ${this.#collectedBelow} were collected, so a read at ${seqno} could miss data; ` +
-        'hold a snapshot, or raise RuntimeConfig.retainFrom before the versions go',
-      { details: { seqno, collectedBelow: this.#collectedBelow } },
-    )
+    return undefined
   }
 }

@@ -277,7 +277,12 @@ export const COMPACTION_KIND = 48
 export const COMPACTION_GROUP = 52
 export const COMPACTION_ENTRIES_IN = 56
 export const COMPACTION_ENTRIES_DROPPED = 64
-export const COMPACTION_BYTES = 72
+/**
+ * 1: a version goes only if the newer one that hides it lies below the watermark itself, so that the output is exact for
+ * every read at or above the watermark. 0: the seed's rule, which leans on older super versions (semantics.md 3.4).
+ */
+export const COMPACTION_EXACT = 72
+export const COMPACTION_BYTES = 80
 
 /** No group yet. */
 export const GROUP_NONE = 0
@@ -578,3 +583,8 @@ export const RIBBON_NO_SPACE = -1
 export const RIBBON_FAILED = -2
 /** `ribbon_validate`: not a well-formed filter of this length. */
 export const RIBBON_INVALID = -1
+
+// Control words of a job: main writes, the actor looks at them between blocks.
+/** 1: stop, remove what was written, fail with VARVE_ABORTED. */
+export const JOB_CANCEL = 0
+export const JOB_CONTROL_BYTES = 64

@@ -90,6 +90,16 @@ export class SharedMemory {
     this.u32[word + 1] = value / TWO_32
   }
 
+  /** Whether a flag word is set; pairs with {@link raise} in another thread. */
+  isSet(address: number): boolean {
+    return Atomics.load(this.i32, address >>> 2) !== 0
+  }
+
+  /** Sets a flag word; pairs with {@link isSet} in another thread. */
+  raise(address: number): void {
+    Atomics.store(this.i32, address >>> 2, 1)
+  }
+
   /** A view of a piece of the memory; no copy. */
   view(address: number, length: number): Uint8Array {
     return this.bytes.subarray(address, address + length)

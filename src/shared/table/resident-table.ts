@@ -46,6 +46,9 @@ export interface TablePlacement {
   readonly restriction: Uint8Array | undefined
 }
 
+/** What of a table is made resident: a table that is only walked front to back needs no filter. */
+export type ResidentParts = 'index and filter' | 'index only'
+
 export class ResidentTable {
   /** Address of the TABLE structure. */
   readonly address: number
@@ -63,6 +66,7 @@ export class ResidentTable {
     loader: BlockLoader,
     table: TableFile,
     placement: TablePlacement,
+    parts: ResidentParts = 'index and filter',
   ) {
     this.#workspace = workspace
     this.table = table
@@ -73,7 +77,7 @@ export class ResidentTable {
       workspace.shared.bytes.fill(0, this.address, this.address + TABLE_BYTES)
       this.#writeIdentity()
       this.indexBytes = this.#loadIndex(loader)
-      this.filterBytes = this.#loadFilter(loader)
+      this.filterBytes = parts === 'index only' ? 0 : this.#loadFilter(loader)
     } catch (error) {
       this.dispose()
       throw error

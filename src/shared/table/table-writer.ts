@@ -144,6 +144,11 @@ export class TableWriter {
     return Uint8Array.from(this.#workspace.shared.view(address, length))
   }
 
+  /** The first key added. */
+  get firstKey(): Uint8Array {
+    return this.#blockCount === 0 ? this.#readFirstKey() : this.#firstKey
+  }
+
   /** Starts the table file `path`, which must not exist. */
   start(id: number, path: string): void {
     assert(this.#file === undefined, 'a table writer starts one table at a time')

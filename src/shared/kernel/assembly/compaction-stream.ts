@@ -13,6 +13,7 @@ import {
   COMPACTION_BLOCK_SIZE,
   COMPACTION_ENTRIES_DROPPED,
   COMPACTION_ENTRIES_IN,
+  COMPACTION_EXACT,
   COMPACTION_EVICT,
   COMPACTION_GROUP,
   COMPACTION_KEY,
@@ -120,12 +121,21 @@ function count_dropped(compaction: usize, entries: u64): void {
   )
 }
 
+// @ts-ignore: decorator
+/** True where no read at or above the watermark can want the version `seqno`, hidden by the group's last one. */
+@inline
+function is_unreachable(compaction: usize, seqno: u64): bool {
+  const isExact = load<u32>(compaction, COMPACTION_EXACT) != 0
+  const decides = isExact ? load<u64>(compaction, COMPACTION_SEQNO) : seqno
+  return decides < load<u64>(compaction, COMPACTION_WATERMARK)
+}
+
 /**
  * A waiting tombstone meets the next version (seqno, kind) of its key. Leaves the group in GROUP_SKIP where that
  * version and everything older goes, or in GROUP_WRITTEN where it is to be looked at itself.
  */
 function settle_pending(compaction: usize, seqno: u64, kind: i32): i32 {
-  const isReachable = seqno >= load<u64>(compaction, COMPACTION_WATERMARK)
+  const isReachable = !is_unreachable(compaction, seqno)
   const isWeak = load<i32>(compaction, COMPACTION_KIND) == KIND_WEAK_TOMBSTONE
   const cancels = isWeak && (kind == KIND_VALUE || kind == KIND_INDIRECTION)
   const evicts = !isWeak && load<u32>(compaction, COMPACTION_EVICT) != 0
@@ -153,7 +163,7 @@ function is_shadowed(compaction: usize, seqno: u64, kind: i32): bool {
   const lastKind = load<i32>(compaction, COMPACTION_KIND)
   // The same (key, seqno) twice: the newer source has won; only operands count twice (semantics.md 2.5).
   if (seqno == load<u64>(compaction, COMPACTION_SEQNO) && kind != KIND_MERGE_OPERAND) return true
-  return lastKind != KIND_MERGE_OPERAND && seqno < load<u64>(compaction, COMPACTION_WATERMARK)
+  return lastKind != KIND_MERGE_OPERAND && is_unreachable(compaction, seqno)
 }
 
 /** Runs until something is wanted or the sources are done; returns an EVENT code. */

@@ -1,0 +1,61 @@
+/**
+ * The public face of the block cache: a capacity that trees share. Main thread.
+ */
+import { rangeError } from '../shared/base/errors.js'
+import { BlockCache, type CacheStats } from '../shared/memory/block-cache.js'
+import { processEnvironment } from './environment.js'
+
+/** Capacity where nothing else is said: 16 MiB. */
+export const CACHE_BYTES_DEFAULT = 16 * 1024 * 1024
+
+/** Largest cache: it shares 2 GiB of address space with everything else. */
+const CACHE_BYTES_MAX = 1024 * 1024 * 1024
+
+/**
+ * Keeps decoded blocks in memory. Give one to several trees and they share its capacity.
+ *
+ * @example
+ * ```ts
+ * const cache = new Cache({ capacityBytes: 256 << 20 })
+ * const users = await open('users', { cache })
+ * const posts = await open('posts', { cache })
+ * ```
+ */
+export class Cache {
+  readonly blocks: BlockCache
+  #users = 0
+  #isDisposed = false
+
+  /** @param options.capacityBytes 0 … 1 GiB; default 16 MiB. 0 keeps nothing. */
+  constructor(options: { readonly capacityBytes?: number } = {}) {
+    const capacity = options.capacityBytes ?? CACHE_BYTES_DEFAULT
+    if (!Number.isInteger(capacity) || capacity < 0 || capacity > CACHE_BYTES_MAX) {
+      throw rangeError(`a cache has 0 to ${CACHE_BYTES_MAX} bytes, not ${capacity}`)
+    }
+    const { shared, heap } = processEnvironment()
+    this.blocks = new BlockCache(shared, heap, capacity)
+  }
+
+  stats(): CacheStats {
+    return this.blocks.stats()
+  }
+
+  /** A tree starts to use it. */
+  attach(): void {
+    if (this.#isDisposed) throw rangeError('this cache was disposed; make a new one')
+    this.#users++
+  }
+
+  /** A tree has closed. */
+  detach(): void {
+    this.#users--
+    if (this.#isDisposed && this.#users === 0) this.blocks.dispose()
+  }
+
+  /** Gives the memory back, at once or when the last tree that uses it has closed. */
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    if (this.#users === 0) this.blocks.dispose()
+  }
+}

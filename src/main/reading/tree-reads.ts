@@ -1,0 +1,262 @@
+/**
+ * The read methods of a tree over its super versions: which one to look at, keys into the shared memory, results out.
+ * Main thread, synchronous.
+ */
+import { rangeError, typeError } from '../../shared/base/errors.js'
+import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
+import { coveringSeqno, type ReadView } from '../../shared/iterator/read-view.js'
+import { noOperands, RangeScan } from '../../shared/iterator/range-scan.js'
+import { SCAN_EVERY_VERSION } from '../../shared/kernel/layout.js'
+import { requireKeyLength } from '../options.js'
+import type { TreeCore } from '../tree-core.js'
+import type { SuperVersion } from '../version/super-version.js'
+import type { BytesLike } from '../writing/write-batch.js'
+import { byteLengthOf, placeBytes } from '../writing/writer.js'
+import { type KeyVersion, resolveOperands } from './operand-resolution.js'
+import { PointReader } from './point-reader.js'
+import { type IteratorRange, type Shape, TreeIterator } from './tree-iterator.js'
+
+export interface ReadOptions {
+  /** Versions with a lower seqno are seen. Default: what is visible now. */
+  readonly seqno?: number
+}
+
+export interface RangeOptions extends ReadOptions {
+  readonly gt?: BytesLike
+  readonly gte?: BytesLike
+  readonly lt?: BytesLike
+  readonly lte?: BytesLike
+  /** From the largest key down. Default false. */
+  readonly reverse?: boolean
+  /** Entries at most. Default all. */
+  readonly limit?: number
+  /** False: yield values only. */
+  readonly keys?: boolean
+  /** False: yield keys only; values are not read. */
+  readonly values?: boolean
+}
+
+/** The smallest key behind every key that starts with `prefix`; undefined where there is none. */
+export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const byte = prefix[i] as number
+    if (byte === 0xff) continue
+    const end = prefix.slice(0, i + 1)
+    end[i] = byte + 1
+    return end
+  }
+  return undefined
+}
+
+function toBytes(value: BytesLike, what: string): Uint8Array {
+  if (typeof value === 'string') return Buffer.from(value)
+  if (value instanceof Uint8Array) return Uint8Array.from(value)
+  throw typeError(`${what} must be a string or a Uint8Array`)
+}
+
+/** The smallest key behind `key`. */
+function behind(key: Uint8Array): Uint8Array {
+  const out = new Uint8Array(key.length + 1)
+  out.set(key)
+  return out
+}
+
+/** Bounds as [lower, upper): a key is above `k` exactly when it is at or above `k` with a zero byte behind. */
+function boundsOf(options: RangeOptions): { lower: Uint8Array | undefined; upper: Uint8Array | undefined } {
+  let lower: Uint8Array | undefined
+  let upper: Uint8Array | undefined
+  const raise = (bound: Uint8Array): void => {
+    if (lower === undefined || Buffer.compare(bound, lower) > 0) lower = bound
+  }
+  const sink = (bound: Uint8Array): void => {
+    if (upper === undefined || Buffer.compare(bound, upper) < 0) upper = bound
+  }
+  if (options.gte !== undefined) raise(toBytes(options.gte, 'gte'))
+  if (options.gt !== undefined) raise(behind(toBytes(options.gt, 'gt')))
+  if (options.lt !== undefined) sink(toBytes(options.lt, 'lt'))
+  if (options.lte !== undefined) sink(behind(toBytes(options.lte, 'lte')))
+  return { lower, upper }
+}
+
+export class TreeReads {
+  readonly #core: TreeCore
+  readonly #points: PointReader
+
+  constructor(core: TreeCore) {
+    this.#core = core
+    const { workspace } = core.environment
+    this.#points = new PointReader(workspace, core.provider, (view, key, seqno) =>
+      this.#resolve(view, key, seqno),
+    )
+  }
+
+  get(key: BytesLike, options: ReadOptions | undefined): Buffer | undefined {
+    return this.#find(key, options) ? this.#points.copyValue() : undefined
+  }
+
+  getString(key: BytesLike, options: ReadOptions | undefined): string | undefined {
+    if (!this.#find(key, options)) return undefined
+    const { resolved, valueAddress, valueLength } = this.#points
+    if (resolved !== undefined) return Buffer.from(resolved).toString('utf8')
+    return this.#core.environment.shared.buffer.utf8Slice(valueAddress, valueAddress + valueLength)
+  }
+
+  getInto(key: BytesLike, target: Uint8Array, options: ReadOptions | undefined): number {
+    if (!this.#find(key, options)) return -1
+    const { resolved, valueAddress, valueLength } = this.#points
+    const length = Math.min(valueLength, target.length)
+    const source = resolved ?? this.#core.environment.shared.view(valueAddress, length)
+    target.set(source.subarray(0, length))
+    return valueLength
+  }
+
+  multiGet(keys: readonly BytesLike[], options: ReadOptions | undefined): (Buffer | undefined)[] {
+    const seqno = this.#seqno(options)
+    return keys.map((key) => this.get(key, { seqno }))
+  }
+
+  containsKey(key: BytesLike, options: ReadOptions | undefined): boolean {
+    return this.#find(key, options)
+  }
+
+  sizeOf(key: BytesLike, options: ReadOptions | undefined): number | undefined {
+    return this.#find(key, options) ? this.#points.valueLength : undefined
+  }
+
+  range(options: RangeOptions): TreeIterator<Buffer> & TreeIterator<[Buffer, Buffer]> {
+    return this.#iterator(boundsOf(options), options)
+  }
+
+  prefix(
+    prefix: BytesLike,
+    options: RangeOptions,
+  ): TreeIterator<Buffer> & TreeIterator<[Buffer, Buffer]> {
+    const start = toBytes(prefix, 'a prefix')
+    const end = prefixEnd(start)
+    const bounds = boundsOf({
+      ...options,
+      ...(start.length > 0 && options.gte === undefined && options.gt === undefined ? { gte: start } : {}),
+    })
+    const isLower = end !== undefined && (bounds.upper === undefined || Buffer.compare(end, bounds.upper) < 0)
+    const isHigher =
+      start.length > 0 && (bounds.lower === undefined || Buffer.compare(start, bounds.lower) > 0)
+    return this.#iterator(
+      { lower: isHigher ? start : bounds.lower, upper: isLower ? end : bounds.upper },
+      options,
+    )
+  }
+
+  prefixKeys(prefix: BytesLike, options: ReadOptions | undefined): TreeIterator<Buffer> {
+    return this.prefix(prefix, { ...options, values: false })
+  }
+
+  /** The first entry, or the last one. */
+  edge(options: ReadOptions | undefined, isLast: boolean): [Buffer, Buffer] | undefined {
+    using entries = this.range({ ...options, reverse: isLast, limit: 1 })
+    return (entries as TreeIterator<[Buffer, Buffer]>).next().value
+  }
+
+  count(options: ReadOptions | undefined): number {
+    const view = this.#view(this.#seqno(options)).acquire()
+    const scan = this.#scan(view, { lower: undefined, upper: undefined }, this.#seqno(options))
+    try {
+      const row = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
+      let count = 0
+      while (scan.next(row)) count++
+      return count
+    } finally {
+      scan.dispose()
+      view.release()
+    }
+  }
+
+  dispose(): void {
+    this.#points.dispose()
+  }
+
+  #seqno(options: ReadOptions | undefined): number {
+    this.#core.requireOpen()
+    const given = options?.seqno
+    if (given === undefined) return this.#core.visibleSeqno.get()
+    if (given === Number.POSITIVE_INFINITY) return Number.MAX_SAFE_INTEGER
+    if (Number.isSafeInteger(given) && given >= 0) return given
+    throw rangeError(`a read seqno must be an integer from 0 to 2^53 - 1, not ${given}`)
+  }
+
+  #view(seqno: number): SuperVersion {
+    return this.#core.history.at(seqno)
+  }
+
+  #find(key: BytesLike, options: ReadOptions | undefined): boolean {
+    const seqno = this.#seqno(options)
+    const length = byteLengthOf(key, 'key')
+    requireKeyLength(length)
+    placeBytes(this.#core.environment.shared, key, this.#points.keyAddress, length)
+    return this.#points.find(this.#view(seqno), length, seqno)
+  }
+
+  #scan(
+    view: ReadView,
+    bounds: { readonly lower: Uint8Array | undefined; readonly upper: Uint8Array | undefined },
+    seqno: number,
+    flags = 0,
+  ): RangeScan {
+    const { workspace } = this.#core.environment
+    const range = { ...bounds, seqno, isReverse: false, flags }
+    const resolve =
+      flags === SCAN_EVERY_VERSION ? noOperands : (key: Uint8Array) => this.#resolve(view, key, seqno)
+    return new RangeScan(workspace, this.#core.provider, view, range, resolve)
+  }
+
+  #iterator(
+    bounds: { readonly lower: Uint8Array | undefined; readonly upper: Uint8Array | undefined },
+    options: RangeOptions,
+  ): TreeIterator<Buffer> & TreeIterator<[Buffer, Buffer]> {
+    const seqno = this.#seqno(options)
+    const { limit = Number.POSITIVE_INFINITY, keys = true, values = true } = options
+    if (!(limit >= 0)) throw rangeError(`limit must not be negative, not ${limit}`)
+    if (!keys && !values) throw typeError('a range yields keys, values, or both')
+    const view = this.#view(seqno).acquire()
+    const shape: Shape = keys && values ? 'entries' : keys ? 'keys' : 'values'
+    const isEmpty =
+      bounds.lower !== undefined &&
+      bounds.upper !== undefined &&
+      Buffer.compare(bounds.lower, bounds.upper) >= 0
+    const range: IteratorRange = {
+      ...bounds,
+      seqno,
+      isReverse: options.reverse === true,
+      limit: isEmpty ? 0 : limit,
+    }
+    const source = {
+      workspace: this.#core.environment.workspace,
+      giver: this.#core.provider,
+      view,
+      release: () => view.release(),
+      resolve: (key: Uint8Array) => this.#resolve(view, key, seqno),
+    }
+    return new TreeIterator(source, range, shape)
+  }
+
+  /** The value of a key whose newest version is a merge operand: gathers every visible version and folds. */
+  #resolve(view: ReadView, key: Uint8Array, seqno: number): Uint8Array | undefined {
+    if (key.length > KEY_BYTES_MAX) throw rangeError('a key is too long')
+    const scan = this.#scan(view, { lower: key, upper: behind(key) }, seqno, SCAN_EVERY_VERSION)
+    const { shared } = this.#core.environment
+    const versions: KeyVersion[] = []
+    try {
+      const row = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
+      while (scan.next(row)) {
+        versions.push({
+          kind: scan.kindOf(row),
+          seqno: scan.seqnoOf(row),
+          value: shared.copy(row.valueAddress, row.valueLength),
+        })
+      }
+    } finally {
+      scan.dispose()
+    }
+    const covered = coveringSeqno(view, key, seqno)
+    return resolveOperands(key, versions, covered, this.#core.settings.mergeOperator)
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * RuntimeConfig: the settings that may change while a tree is open (semantics.md 15). An immutable snapshot, swapped
+ * whole; nothing of it is persisted. Main thread; jobs carry what they need of it.
+ */
+import { rangeError, typeError } from '../shared/base/errors.js'
+import { MAX_SEQNO } from '../shared/base/limits.js'
+import { MEMTABLE_BYTES_MAX } from '../shared/kernel/layout.js'
+
+/** Smallest memtable: room for one of the largest keys, and for tests to fill it quickly. */
+const MEMTABLE_BYTES_MIN = 128 * 1024
+
+export interface RuntimeConfig {
+  /**
+   * Size of one write buffer, in bytes, index included: about 60 % of it is keys and values.
+   * Default 64 MiB; 128 KiB … 1 GiB. Takes effect with the next memtable.
+   */
+  readonly memtableBytes: number
+  /**
+   * Full write buffers that may wait for their flush beside the active one. Default 3, at least 1. Takes effect at once.
+   */
+  readonly maxSealedMemtables: number
+  /** Compaction jobs at once. Default 1, at least 1. Takes effect at once. */
+  readonly compactionConcurrency: number
+  /** Tables in L0 from which on writes ask their caller to slow down. Default 20. Takes effect at once. */
+  readonly l0SlowdownTables: number
+  /** Versions at or above this seqno are never collected by automatic maintenance. Default: none kept. */
+  readonly retainFrom: number
+  /** Estimated index size above which a table gets a two-level index. Default 4 MiB; 0: always. Next table written. */
+  readonly indexPartitionSpillThreshold: number
+}
+
+export const RUNTIME_DEFAULTS: RuntimeConfig = Object.freeze({
+  memtableBytes: 64 * 1024 * 1024,
+  maxSealedMemtables: 3,
+  compactionConcurrency: 1,
+  l0SlowdownTables: 20,
+  retainFrom: MAX_SEQNO,
+  indexPartitionSpillThreshold: 4 * 1024 * 1024,
+})
+
+const LIMITS: Readonly<Record<keyof RuntimeConfig, readonly [least: number, most: number]>> = {
+  memtableBytes: [MEMTABLE_BYTES_MIN, MEMTABLE_BYTES_MAX],
+  maxSealedMemtables: [1, 64],
+  compactionConcurrency: [1, 64],
+  l0SlowdownTables: [1, MAX_SEQNO],
+  retainFrom: [0, MAX_SEQNO],
+  indexPartitionSpillThreshold: [0, MAX_SEQNO],
+}
+
+/**
+ * `current` with `changes`, validated and frozen.
+ * @throws TypeError for an unknown field, RangeError for a value outside its limits; nothing changes then
+ */
+export function changeRuntimeConfig(
+  current: RuntimeConfig,
+  changes: Partial<RuntimeConfig>,
+): RuntimeConfig {
+  for (const [name, value] of Object.entries(changes)) {
+    if (!Object.hasOwn(LIMITS, name)) throw typeError(`RuntimeConfig has no field ${name}`)
+    const [least, most] = LIMITS[name as keyof RuntimeConfig]
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw rangeError(`RuntimeConfig.${name} must be an integer from ${least} to ${most}, not ${value}`)
+    }
+  }
+  return Object.freeze({ ...current, ...changes })
+}

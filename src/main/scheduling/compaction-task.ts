@@ -1,0 +1,163 @@
+/**
+ * Carries out what a strategy chose: moves and drops at once, merges by a job (semantics.md 16). Main thread.
+ *
+ * I1: tables of a running merge are hidden from other choices, and shown again however it ends.
+ * I2: a merge installs all outputs and removes all inputs in one step, or nothing.
+ */
+import { LEVEL_COUNT } from '../../shared/base/limits.js'
+import type { CompactionJob, TableInput } from '../../shared/jobs/jobs.js'
+import { givenDictionary } from '../options.js'
+import type { CompactionInput, CompactionStrategy } from '../strategies/strategy.js'
+import type { TreeCore } from '../tree-core.js'
+import type { Table } from '../version/table.js'
+import { discardTables, exactFrom, openProposals, type Watermark } from './flush-task.js'
+import type { JobExecutor } from './job-executor.js'
+import { withJobMemory } from './job-region.js'
+import { outputPlan } from './output-plan.js'
+
+/** What one compaction did. */
+export interface CompactionResult {
+  readonly action: 'nothing' | 'merged' | 'moved' | 'dropped'
+  /** Absent for `nothing` and `dropped`. */
+  readonly destination?: number
+  readonly tablesIn: number
+  readonly tablesOut: number
+  readonly bytesRead: number
+  readonly bytesWritten: number
+}
+
+const NOTHING: CompactionResult = {
+  action: 'nothing',
+  tablesIn: 0,
+  tablesOut: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+}
+
+/** Ids of tables that a job is reading. */
+export type HiddenSet = Set<number>
+
+/** Makes at most one decision of `strategy` and carries it out. */
+export async function runCompactionTask(
+  core: TreeCore,
+  executor: JobExecutor,
+  hidden: HiddenSet,
+  strategy: CompactionStrategy,
+  watermark: Watermark,
+): Promise<CompactionResult> {
+  const choice = strategy.choose(core.latest.version, { hidden, nowMs: core.settings.clock() })
+  if (choice.kind === 'nothing') return NOTHING
+  const ids = new Set(choice.kind === 'drop' ? choice.tableIds : choice.input.tableIds)
+  const tables = findTables(core, ids)
+  // A choice that names a table twice hidden or gone is stale: decline it.
+  if (tables.length !== ids.size || tables.some((table) => hidden.has(table.id))) return NOTHING
+  if (choice.kind === 'drop') return drop(core, ids, tables)
+  if (choice.kind === 'move') return move(core, ids, choice.input)
+  for (const id of ids) hidden.add(id)
+  try {
+    return await merge(core, executor, choice.input, tables, watermark)
+  } finally {
+    for (const id of ids) hidden.delete(id)
+  }
+}
+
+function findTables(core: TreeCore, ids: ReadonlySet<number>): Table[] {
+  return [...core.latest.version.tables()]
+    .filter(({ table }) => ids.has(table.id))
+    .map(({ table }) => table)
+}
+
+function drop(core: TreeCore, ids: ReadonlySet<number>, tables: readonly Table[]): CompactionResult {
+  const install = core.seqno.next()
+  core.install(core.latest.version.withDropped(ids), new Set(), install + 1)
+  core.visibleSeqno.fetchMax(install + 1)
+  for (const table of tables) table.markObsolete()
+  return { ...NOTHING, action: 'dropped', tablesIn: ids.size }
+}
+
+function move(core: TreeCore, ids: ReadonlySet<number>, input: CompactionInput): CompactionResult {
+  core.install(core.latest.version.withMoved(ids, input.destination), new Set(), 0)
+  // The tables are the same in both versions: the older one serves nobody.
+  core.history.collect(core.automaticWatermark())
+  const { destination } = input
+  return { ...NOTHING, action: 'moved', destination, tablesIn: ids.size, tablesOut: ids.size }
+}
+
+async function merge(
+  core: TreeCore,
+  executor: JobExecutor,
+  input: CompactionInput,
+  tables: readonly Table[],
+  watermark: Watermark,
+): Promise<CompactionResult> {
+  const bytesRead = tables.reduce((sum, table) => sum + table.fileBytes, 0)
+  // The files stay while the job reads them, whatever is installed meanwhile.
+  const held = core.latest.acquire()
+  try {
+    const result = await withJobMemory(core.environment, ({ region, control }) => {
+      const job = compactionJob(core, input, bytesRead, watermark)
+      return executor.run({ ...job, region, control })
+    })
+    const outputs = openProposals(core, result)
+    try {
+      const ids = new Set(input.tableIds)
+      const next = core.latest.version.withMerged(ids, outputs, input.destination)
+      const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
+      core.install(next, new Set(), exactFrom(result, watermark, highest))
+    } catch (error) {
+      discardTables(outputs)
+      throw error
+    }
+    for (const table of tables) table.markObsolete()
+    core.history.collect(watermark.seqno)
+    return {
+      action: 'merged',
+      destination: input.destination,
+      tablesIn: tables.length,
+      tablesOut: outputs.length,
+      bytesRead,
+      bytesWritten: result.bytesWritten,
+    }
+  } finally {
+    held.release()
+  }
+}
+
+/** The chosen tables as sources, newest first: each run of the version gives one. */
+function inputRuns(core: TreeCore, ids: ReadonlySet<number>): TableInput[][] {
+  const { restrictions } = core.latest.version.extras
+  const runs: TableInput[][] = []
+  for (const level of core.latest.version.levels) {
+    for (const run of level) {
+      const chosen = run.filter((table) => ids.has(table.id))
+      if (chosen.length === 0) continue
+      runs.push(
+        chosen.map(({ id, path, record }) => ({
+          id,
+          path,
+          globalSeqno: record.globalSeqno,
+          restriction: restrictions.get(id),
+        })),
+      )
+    }
+  }
+  return runs
+}
+
+function compactionJob(
+  core: TreeCore,
+  input: CompactionInput,
+  inputBytes: number,
+  watermark: Watermark,
+): Omit<CompactionJob, 'region' | 'control'> {
+  const level = { destination: input.destination, canonical: input.canonicalLevel }
+  return {
+    kind: 'compaction',
+    watermark: watermark.seqno,
+    isExact: watermark.isExact,
+    runs: inputRuns(core, new Set(input.tableIds)),
+    isLastLevel: input.destination === LEVEL_COUNT - 1,
+    dictionary: givenDictionary(core.settings),
+    output: outputPlan(core, level, input.targetBytes, inputBytes),
+  }
+}

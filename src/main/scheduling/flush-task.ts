@@ -1,0 +1,107 @@
+/**
+ * Flushes sealed memtables: builds the job, has it run, installs the proposal (semantics.md 8.2). Main thread.
+ *
+ * I1: one flush of a tree runs at a time; it takes all memtables that are sealed when it starts.
+ * I2: a failed flush changes nothing: the memtables stay sealed, readable, and are flushed again.
+ */
+import type { FlushJob, JobResult } from '../../shared/jobs/jobs.js'
+import type { TreeCore } from '../tree-core.js'
+import type { Memtable } from '../version/memtable.js'
+import type { Table } from '../version/table.js'
+import type { JobExecutor } from './job-executor.js'
+import { withJobMemory } from './job-region.js'
+import { outputPlan } from './output-plan.js'
+
+/** Size at which flushed tables are cut (semantics.md 8.2). */
+const FLUSH_TABLE_BYTES = 64 * 1024 * 1024
+
+/** What a flush did. */
+export interface FlushResult {
+  readonly memtableCount: number
+  readonly tableCount: number
+  readonly bytesWritten: number
+}
+
+/** How far a job may collect, and by which rule. */
+export interface Watermark {
+  readonly seqno: number
+  /** True: every read at or above stays exact on the latest super version. */
+  readonly isExact: boolean
+}
+
+/** From which seqno on the result of a job is exact. */
+export function exactFrom(result: JobResult, watermark: Watermark, highestInput: number): number {
+  if (result.entriesDropped === 0 || watermark.seqno === 0) return 0
+  return watermark.isExact ? watermark.seqno : highestInput + 1
+}
+
+/** Opens all proposed tables, or none. */
+export function openProposals(core: TreeCore, result: JobResult): Table[] {
+  const tables: Table[] = []
+  try {
+    for (const { id, checksum } of result.tables) {
+      tables.push(core.openTable({ id, checksum, globalSeqno: 0 }))
+    }
+    return tables
+  } catch (error) {
+    discardTables(tables)
+    throw error
+  }
+}
+
+/** Lets go of tables that were opened but not installed. Their files are orphans until the next open. */
+export function discardTables(tables: readonly Table[]): void {
+  for (const table of tables) {
+    table.markObsolete()
+    table.acquire()
+    table.release()
+  }
+}
+
+/** Flushes what is sealed; undefined where nothing is. */
+export async function runFlushTask(
+  core: TreeCore,
+  executor: JobExecutor,
+  watermark: Watermark,
+): Promise<FlushResult | undefined> {
+  const sealed = core.latest.sealed
+  if (sealed.length === 0) return undefined
+  const result = await withJobMemory(core.environment, ({ region, control }) =>
+    executor.run(flushJob(core, sealed, { region, control, watermark })),
+  )
+  const tables = openProposals(core, result)
+  try {
+    const { version } = core.latest
+    const next = tables.length === 0 ? version : version.withFlushed(tables)
+    const highest = sealed.reduce((most, memtable) => Math.max(most, memtable.highestSeqno ?? 0), 0)
+    core.install(next, new Set(sealed), exactFrom(result, watermark, highest))
+  } catch (error) {
+    discardTables(tables)
+    throw error
+  }
+  core.history.collect(watermark.seqno)
+  return {
+    memtableCount: sealed.length,
+    tableCount: tables.length,
+    bytesWritten: result.bytesWritten,
+  }
+}
+
+function flushJob(
+  core: TreeCore,
+  sealed: readonly Memtable[],
+  given: Pick<FlushJob, 'region' | 'control'> & { readonly watermark: Watermark },
+): FlushJob {
+  const newestFirst = [...sealed].reverse()
+  const bytes = sealed.reduce((sum, memtable) => sum + memtable.usedBytes, 0)
+  return {
+    kind: 'flush',
+    region: given.region,
+    control: given.control,
+    watermark: given.watermark.seqno,
+    isExact: given.watermark.isExact,
+    memtables: newestFirst.map((memtable) => memtable.address),
+    rangeTombstones: newestFirst.flatMap((memtable) => memtable.rangeTombstones),
+    output: outputPlan(core, { destination: 0, canonical: 0 }, FLUSH_TABLE_BYTES, bytes),
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The worker threads of maintenance, shared by all trees of the process: started with the first job, unref'd while
+ * idle, so that they never keep a process alive. The only importer of piscina. Main thread.
+ *
+ * I1: an error of a job keeps its code on the way back; a lost worker is VARVE_IO and costs that job only.
+ */
+import { availableParallelism } from 'node:os'
+import { Piscina } from 'piscina'
+import { decodeError, type EncodedError, rangeError, VarveError } from '../../shared/base/errors.js'
+import type { Job, JobResult } from '../../shared/jobs/jobs.js'
+import { processEnvironment } from '../environment.js'
+import type { JobExecutor } from './job-executor.js'
+
+/** An idle worker goes after so long; starting one takes 50 ms. */
+const IDLE_TIMEOUT_MS = 10_000
+
+/** What the worker's entry answers. */
+type WorkerAnswer = { readonly result: JobResult } | { readonly error: EncodedError }
+
+export class MaintenancePool implements JobExecutor {
+  readonly threads: number
+  #pool: Piscina | undefined
+
+  /** @param options.threads worker threads at most, at least 1; default: the processors, 2 at least */
+  constructor(options: { readonly threads?: number } = {}) {
+    this.threads = options.threads ?? Math.max(2, availableParallelism())
+    if (!Number.isInteger(this.threads) || this.threads < 1) {
+      throw rangeError(`a maintenance pool has 1 thread or more, not ${this.threads}`)
+    }
+  }
+
+  async run(job: Job): Promise<JobResult> {
+    const { memory } = processEnvironment().shared
+    let answer: WorkerAnswer
+    try {
+      answer = (await this.#start().run({ memory, job })) as WorkerAnswer
+    } catch (cause) {
+      throw new VarveError('VARVE_IO', `the worker of a ${job.kind} job was lost; it will be tried again`, {
+        details: { operation: job.kind, errno: null },
+        cause,
+      })
+    }
+    if ('error' in answer) throw decodeError(answer.error)
+    return answer.result
+  }
+
+  /** Ends the threads; the next job starts new ones. */
+  async close(): Promise<void> {
+    const pool = this.#pool
+    this.#pool = undefined
+    await pool?.destroy()
+  }
+
+  #start(): Piscina {
+    this.#pool ??= new Piscina({
+      filename: new URL('../../workers/entry.js', import.meta.url).href,
+      minThreads: 0,
+      maxThreads: this.threads,
+      idleTimeout: IDLE_TIMEOUT_MS,
+    })
+    return this.#pool
+  }
+}
+
+let processPool: MaintenancePool | undefined
+
+/** The pool that trees of this process share where they are not given one. */
+export function sharedPool(): MaintenancePool {
+  processPool ??= new MaintenancePool()
+  return processPool
+}

@@ -1,0 +1,178 @@
+/**
+ * Decides what maintenance of one tree runs when: flush before compaction, one flush at a time, so many compactions as
+ * RuntimeConfig allows, failures retried with back-off. Main thread.
+ *
+ * I1: automatic work is asked for by {@link Scheduler.poke} only, and goes on until nothing is left to do.
+ * I2: a failed job is reported once, and retried after a pause that doubles up to a limit.
+ */
+import PQueue from 'p-queue'
+import { VarveError } from '../../shared/base/errors.js'
+import type { CompactionStrategy } from '../strategies/strategy.js'
+import type { TreeCore } from '../tree-core.js'
+import { type CompactionResult, type HiddenSet, runCompactionTask } from './compaction-task.js'
+import { type FlushResult, runFlushTask, type Watermark } from './flush-task.js'
+import type { JobExecutor } from './job-executor.js'
+
+const RETRY_FIRST_MS = 100
+const RETRY_LAST_MS = 10_000
+
+export class Scheduler {
+  readonly #core: TreeCore
+  readonly #executor: JobExecutor
+  readonly #strategy: CompactionStrategy
+  readonly #hidden: HiddenSet = new Set()
+  /** Flushes of a tree install in order, so one runs at a time. */
+  readonly #flushes = new PQueue({ concurrency: 1 })
+  readonly #compactions: PQueue
+  #isFlushQueued = false
+  #compactionsQueued = 0
+  #retryMs = RETRY_FIRST_MS
+  #retry: NodeJS.Timeout | undefined
+  #isStopped = false
+  readonly #changeWaiters = new Set<() => void>()
+
+  constructor(core: TreeCore, executor: JobExecutor, strategy: CompactionStrategy) {
+    this.#core = core
+    this.#executor = executor
+    this.#strategy = strategy
+    this.#compactions = new PQueue({ concurrency: core.runtime.compactionConcurrency })
+  }
+
+  /** Something may be to do: queues it where maintenance is automatic. */
+  poke(): void {
+    if (this.#isStopped || !this.#core.settings.isAutomatic || this.#retry !== undefined) return
+    if (this.#core.latest.sealed.length > 0 && !this.#isFlushQueued) {
+      this.#isFlushQueued = true
+      void this.#flushes.add(() => this.#flushOnce())
+    }
+    this.#compactions.concurrency = this.#core.runtime.compactionConcurrency
+    while (this.#compactionsQueued < this.#core.runtime.compactionConcurrency) {
+      this.#compactionsQueued++
+      void this.#compactions.add(() => this.#compactOnce())
+    }
+  }
+
+  /** Flushes everything sealed now. Rejects where it fails. */
+  async flush(watermark?: number): Promise<FlushResult | undefined> {
+    return this.#flushes.add(() => this.#runFlush(this.#watermark(watermark)))
+  }
+
+  /** Runs one decision of `strategy`. */
+  async compact(strategy: CompactionStrategy, watermark?: number): Promise<CompactionResult> {
+    return this.#compactions.add(() => this.#runCompaction(strategy, this.#watermark(watermark)))
+  }
+
+  /** Runs one decision of `strategy` while no other compaction runs. */
+  async compactAlone(strategy: CompactionStrategy, watermark?: number): Promise<CompactionResult> {
+    const concurrency = this.#compactions.concurrency
+    return this.#compactions.add(
+      async () => {
+        // Those that run already end first; what is queued waits behind this one.
+        while (this.#hidden.size > 0) await this.nextChange()
+        return this.#runCompaction(strategy, this.#watermark(watermark))
+      },
+      { priority: concurrency },
+    )
+  }
+
+  /** Resolves when nothing is queued or running. */
+  async idle(): Promise<void> {
+    while (this.#flushes.size + this.#flushes.pending + this.#compactions.size + this.#compactions.pending > 0) {
+      await Promise.all([this.#flushes.onIdle(), this.#compactions.onIdle()])
+    }
+  }
+
+  /** Resolves after the next job has ended, well or not. */
+  async nextChange(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#changeWaiters.add(resolve)
+    })
+  }
+
+  /** Queues nothing more, and waits for what runs. */
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    this.#flushes.clear()
+    this.#compactions.clear()
+    this.#notify()
+    await this.idle()
+  }
+
+  async #flushOnce(): Promise<void> {
+    this.#isFlushQueued = false
+    await this.#attempt(() => this.#runFlush(this.#watermark(undefined)))
+  }
+
+  async #compactOnce(): Promise<void> {
+    this.#compactionsQueued--
+    await this.#attempt(async () => {
+      const result = await this.#runCompaction(this.#strategy, this.#watermark(undefined))
+      if (result.action !== 'nothing') this.poke()
+    })
+  }
+
+  /** Runs automatic work; a failure is reported and tried again later. */
+  async #attempt(work: () => Promise<unknown>): Promise<void> {
+    if (this.#isStopped) return
+    try {
+      await work()
+      this.#retryMs = RETRY_FIRST_MS
+    } catch (error) {
+      if (this.#isStopped && VarveError.is(error, 'VARVE_ABORTED')) return
+      this.#core.reportError(error instanceof Error ? error : new Error(String(error)))
+      this.#retryLater()
+    } finally {
+      this.#notify()
+    }
+  }
+
+  #retryLater(): void {
+    if (this.#retry !== undefined || this.#isStopped) return
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined
+      this.poke()
+    }, this.#retryMs)
+    this.#retry.unref()
+    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS)
+  }
+
+  async #runFlush(watermark: Watermark): Promise<FlushResult | undefined> {
+    const result = await runFlushTask(this.#core, this.#executor, watermark)
+    if (result !== undefined) {
+      this.#core.lastError = undefined
+      this.#core.emit('flush', result)
+      this.poke()
+    }
+    this.#notify()
+    return result
+  }
+
+  async #runCompaction(strategy: CompactionStrategy, watermark: Watermark): Promise<CompactionResult> {
+    try {
+      const result = await runCompactionTask(
+        this.#core,
+        this.#executor,
+        this.#hidden,
+        strategy,
+        watermark,
+      )
+      if (result.action !== 'nothing') this.#core.emit('compaction', result)
+      return result
+    } finally {
+      this.#notify()
+    }
+  }
+
+  /** The caller's promise, by the seed's rule; without one what snapshots and settings allow, exactly. */
+  #watermark(given: number | undefined): Watermark {
+    if (given !== undefined) return { seqno: given, isExact: false }
+    return { seqno: this.#core.automaticWatermark(), isExact: true }
+  }
+
+  #notify(): void {
+    for (const resolve of this.#changeWaiters) resolve()
+    this.#changeWaiters.clear()
+  }
+}

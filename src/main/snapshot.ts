@@ -1,0 +1,102 @@
+/**
+ * A snapshot: a seqno that stays readable until it is disposed. Main thread.
+ */
+import type { RangeOptions, ReadOptions, Tree } from './tree.js'
+import type { TreeIterator } from './reading/tree-iterator.js'
+import type { BytesLike } from './writing/write-batch.js'
+
+type SnapshotRange = Omit<RangeOptions, 'seqno'>
+
+/**
+ * Every read method of the tree, as of one moment.
+ *
+ * @example
+ * ```ts
+ * using snap = tree.snapshot()
+ * tree.insert('a', 'new')
+ * snap.get('a') // what it was
+ * ```
+ */
+export class Snapshot implements Disposable {
+  /** Reads see versions with a lower seqno. */
+  readonly seqno: number
+  readonly #tree: Tree
+  readonly #unpin: () => void
+  #isDisposed = false
+
+  constructor(tree: Tree, seqno: number, unpin: () => void) {
+    this.#tree = tree
+    this.seqno = seqno
+    this.#unpin = unpin
+  }
+
+  get(key: BytesLike): Buffer | undefined {
+    return this.#tree.get(key, this.#options)
+  }
+
+  getString(key: BytesLike): string | undefined {
+    return this.#tree.getString(key, this.#options)
+  }
+
+  getInto(key: BytesLike, target: Uint8Array): number {
+    return this.#tree.getInto(key, target, this.#options)
+  }
+
+  multiGet(keys: readonly BytesLike[]): (Buffer | undefined)[] {
+    return this.#tree.multiGet(keys, this.#options)
+  }
+
+  containsKey(key: BytesLike): boolean {
+    return this.#tree.containsKey(key, this.#options)
+  }
+
+  containsPrefix(prefix: BytesLike): boolean {
+    return this.#tree.containsPrefix(prefix, this.#options)
+  }
+
+  sizeOf(key: BytesLike): number | undefined {
+    return this.#tree.sizeOf(key, this.#options)
+  }
+
+  range(options: SnapshotRange & { readonly values: false }): TreeIterator<Buffer>
+  range(options: SnapshotRange & { readonly keys: false }): TreeIterator<Buffer>
+  range(options?: SnapshotRange): TreeIterator<[Buffer, Buffer]>
+  range(options: SnapshotRange = {}): TreeIterator<Buffer> | TreeIterator<[Buffer, Buffer]> {
+    return this.#tree.range({ ...options, ...this.#options })
+  }
+
+  prefix(prefix: BytesLike, options: SnapshotRange = {}): TreeIterator<[Buffer, Buffer]> {
+    return this.#tree.prefix(prefix, { ...options, ...this.#options })
+  }
+
+  iter(options: SnapshotRange = {}): TreeIterator<[Buffer, Buffer]> {
+    return this.#tree.iter({ ...options, ...this.#options })
+  }
+
+  firstKeyValue(): [Buffer, Buffer] | undefined {
+    return this.#tree.firstKeyValue(this.#options)
+  }
+
+  lastKeyValue(): [Buffer, Buffer] | undefined {
+    return this.#tree.lastKeyValue(this.#options)
+  }
+
+  isEmpty(): boolean {
+    return this.#tree.isEmpty(this.#options)
+  }
+
+  len(): number {
+    return this.#tree.len(this.#options)
+  }
+
+  /** Lets the seqno go: maintenance may collect it. A second call does nothing. */
+  [Symbol.dispose](): void {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
+    this.#unpin()
+  }
+
+  get #options(): ReadOptions {
+    return { seqno: this.seqno }
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * The state of one open tree and the few steps that change it: rotate, install, clear, close. What reads, writes and
+ * maintains it lives in files of their own and works on this. Main thread.
+ *
+ *     open ── close() ──→ closing ── jobs ended ──→ closed
+ *       │
+ *       └─ a manifest write fails ─→ poisoned: readable; flush and compaction fail with the first cause until reopened
+ *
+ * I1: a version becomes the latest only after the manifest that names it is durable; nothing comes between the two.
+ * I2: the memtables named by the latest super version are the only ones written to, and only the active one.
+ */
+import { EventEmitter } from 'node:events'
+import { VarveError } from '../shared/base/errors.js'
+import type { TableRecord } from '../shared/format/version-model.js'
+import { DescriptorTable } from '../shared/fs/descriptor-table.js'
+import type { DirectoryLock, FileSystem } from '../shared/fs/file-system.js'
+import { BlockLoader } from '../shared/table/block-loader.js'
+import { BlockProvider } from '../shared/table/block-provider.js'
+import { ResidentTable } from '../shared/table/resident-table.js'
+import { TableFile } from '../shared/table/table-file.js'
+import { Cache } from './cache.js'
+import { processEnvironment } from './environment.js'
+import { tablesFolder } from './manifest/directory-layout.js'
+import type { ManifestWriter } from './manifest/manifest-writer.js'
+import { givenDictionary, type Settings } from './options.js'
+import { changeRuntimeConfig, type RuntimeConfig } from './runtime-config.js'
+import { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
+import { Memtable } from './version/memtable.js'
+import { SuperVersion } from './version/super-version.js'
+import { Table } from './version/table.js'
+import type { Version } from './version/version.js'
+import { VersionHistory } from './version/version-history.js'
+
+/** What opening found out. */
+export interface TreeCoreParts {
+  readonly root: string
+  readonly settings: Settings
+  readonly lock: DirectoryLock | undefined
+  /** Undefined for a read-only tree. */
+  readonly manifest: ManifestWriter | undefined
+  readonly nextTableId: number
+}
+
+export class TreeCore extends EventEmitter {
+  readonly root: string
+  readonly settings: Settings
+  readonly fs: FileSystem
+  readonly environment = processEnvironment()
+  readonly cache: Cache
+  readonly descriptors: DescriptorTable
+  readonly loader: BlockLoader
+  readonly provider: BlockProvider
+  readonly seqno: SequenceNumberGenerator
+  readonly visibleSeqno: SequenceNumberGenerator
+  runtime: RuntimeConfig
+  /** The last failure of background work; undefined where the last attempt of each kind succeeded. */
+  lastError: Error | undefined
+  readonly #manifest: ManifestWriter | undefined
+  readonly #lock: DirectoryLock | undefined
+  readonly #ownsCache: boolean
+  #history: VersionHistory | undefined
+  #nextTableId: number
+  #nextMemtableId = 0
+  #state: 'open' | 'closing' | 'closed' = 'open'
+
+  constructor(parts: TreeCoreParts) {
+    super()
+    const { settings } = parts
+    this.root = parts.root
+    this.settings = settings
+    this.fs = settings.fs
+    this.runtime = settings.runtime
+    this.seqno = settings.seqno ?? new SequenceNumberCounter()
+    this.visibleSeqno = settings.visibleSeqno ?? new SequenceNumberCounter()
+    this.#manifest = parts.manifest
+    this.#lock = parts.lock
+    this.#nextTableId = parts.nextTableId
+    this.#ownsCache = settings.cache === undefined
+    this.cache = settings.cache ?? new Cache()
+    this.cache.attach()
+    this.descriptors = settings.descriptorTable ?? new DescriptorTable()
+    this.loader = new BlockLoader(this.environment.workspace)
+    this.provider = new BlockProvider(this.environment.workspace, this.loader, this.cache.blocks)
+  }
+
+  /** Ends opening: `version` holds what is on disk. */
+  start(version: Version): void {
+    const { workspace } = this.environment
+    const first = new SuperVersion(workspace, { active: undefined, sealed: [], version, exactFrom: 0 })
+    this.#history = new VersionHistory(first)
+    let highest = -1
+    for (const { table } of version.tables()) highest = Math.max(highest, table.highestSeqno)
+    this.seqno.fetchMax(highest + 1)
+    this.visibleSeqno.fetchMax(highest + 1)
+  }
+
+  get history(): VersionHistory {
+    if (this.#history === undefined) throw this.#closedError()
+    return this.#history
+  }
+
+  /** The latest super version. @throws VARVE_CLOSED */
+  get latest(): SuperVersion {
+    return this.history.latest
+  }
+
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
+  /** @throws VARVE_CLOSED */
+  requireOpen(): void {
+    if (this.#state !== 'open') throw this.#closedError()
+  }
+
+  /** @throws VARVE_CLOSED, VARVE_READ_ONLY */
+  requireWritable(): void {
+    this.requireOpen()
+    if (this.#manifest === undefined) {
+      throw new VarveError('VARVE_READ_ONLY', `${this.root} was opened read-only; open it without readOnly to write`)
+    }
+  }
+
+  /** The table folder of a level. */
+  tablesFolder(): string {
+    return tablesFolder(this.root)
+  }
+
+  /** Takes `count` table ids: the first of them. */
+  takeTableIds(count: number): number {
+    const first = this.#nextTableId
+    this.#nextTableId += count
+    return first
+  }
+
+  /** Opens a table file and makes it resident. The caller or a super version takes the first reference. */
+  openTable(record: TableRecord, restriction?: Uint8Array): Table {
+    const { workspace } = this.environment
+    const path = `${this.tablesFolder()}/${record.id}`
+    const file = this.descriptors.file(this.fs, path)
+    try {
+      const options = { id: record.id, dictionary: givenDictionary(this.settings) }
+      const table = TableFile.open(workspace, this.loader, file, options)
+      const resident = new ResidentTable(workspace, this.loader, table, {
+        owner: this.environment.nextOwner(),
+        globalSeqno: record.globalSeqno,
+        restriction,
+      })
+      return new Table(this.fs, path, record, resident)
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+
+  /** Replaces the active memtable by a fresh one; seals the old one unless it is missing or empty. True where it did. */
+  rotate(): boolean {
+    const { latest } = this
+    const { active } = latest
+    if (active !== undefined && active.isEmpty) return false
+    const { shared, heap } = this.environment
+    const bytes = this.runtime.memtableBytes
+    const fresh = new Memtable(shared, heap, this.#nextMemtableId++, bytes)
+    const sealed = active === undefined ? latest.sealed : [...latest.sealed, active]
+    this.#replace({ active: fresh, sealed })
+    fresh.release()
+    return active !== undefined
+  }
+
+  /** Makes `version` durable and the latest, with `retired` memtables out of the list. */
+  install(version: Version, retired: ReadonlySet<Memtable>, exactFrom: number): void {
+    const { latest } = this
+    if (version.id !== latest.version.id) this.#commit(version)
+    const { workspace } = this.environment
+    this.history.install(
+      new SuperVersion(workspace, {
+        active: latest.active,
+        sealed: latest.sealed.filter((memtable) => !retired.has(memtable)),
+        version,
+        exactFrom: Math.max(exactFrom, latest.exactFrom),
+      }),
+    )
+  }
+
+  /** Drops all data: an empty version, fresh memtables. Older snapshots and iterators keep what they see. */
+  clear(): void {
+    this.requireWritable()
+    const previous = this.latest
+    const version = previous.version.cleared()
+    this.#commit(version)
+    const install = this.seqno.next()
+    const { workspace } = this.environment
+    const parts = { active: undefined, sealed: [], version, exactFrom: install + 1 }
+    this.history.install(new SuperVersion(workspace, parts))
+    for (const { table } of previous.version.tables()) table.markObsolete()
+    this.visibleSeqno.fetchMax(install + 1)
+    this.history.collectUnpinned()
+  }
+
+  updateRuntime(changes: Partial<RuntimeConfig>): void {
+    this.runtime = changeRuntimeConfig(this.runtime, changes)
+  }
+
+  /** Versions below it may go: no snapshot reads there, and nobody asked for them to stay. */
+  automaticWatermark(): number {
+    const pinned = this.history.oldestPin ?? this.visibleSeqno.get()
+    return Math.min(pinned, this.visibleSeqno.get(), this.runtime.retainFrom)
+  }
+
+  /** Reports a failure of background work. */
+  reportError(error: Error): void {
+    this.lastError = error
+    if (this.listenerCount('error') > 0) this.emit('error', error)
+  }
+
+  beginClose(): void {
+    this.#state = 'closing'
+  }
+
+  /** Gives everything up. REQUIRES: no job runs. */
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#history?.close()
+    this.#history = undefined
+    this.#manifest?.close()
+    this.provider.dispose()
+    this.loader.dispose()
+    if (this.settings.descriptorTable === undefined) this.descriptors.close()
+    this.cache.detach()
+    if (this.#ownsCache) this.cache[Symbol.dispose]()
+    this.#lock?.release()
+  }
+
+  #replace(memtables: { readonly active: Memtable; readonly sealed: readonly Memtable[] }): void {
+    const { latest } = this
+    const { workspace } = this.environment
+    const { version, exactFrom } = latest
+    this.history.replaceLatest(new SuperVersion(workspace, { ...memtables, version, exactFrom }))
+  }
+
+  #commit(version: Version): void {
+    if (this.#manifest === undefined) this.requireWritable()
+    this.#manifest?.commit(version.toManifest())
+  }
+
+  #closedError(): VarveError {
+    return new VarveError('VARVE_CLOSED', `${this.root} is closed`)
+  }
+}

@@ -1,0 +1,174 @@
+/**
+ * The write path (semantics.md 5): key and value into the active memtable, the entry linked, the seqno published. Main
+ * thread, synchronous, memory only.
+ *
+ *     room in the active memtable ─ yes ─→ write
+ *        │ no
+ *     write buffers left ─ yes ─→ seal, fresh memtable, flush queued ─→ write
+ *        │ no
+ *     VARVE_STALLED: nothing was changed
+ *
+ * I1: an entry is complete before a reader can find it; its seqno is published last.
+ * I2: a write that throws has changed nothing.
+ */
+import { rangeError, typeError, VarveError } from '../../shared/base/errors.js'
+import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
+import { MEMTABLE_ARENA_TOP, KIND_VALUE } from '../../shared/kernel/layout.js'
+import type { SharedMemory } from '../../shared/memory/shared-memory.js'
+import { requireKeyLength } from '../options.js'
+import type { TreeCore } from '../tree-core.js'
+import type { Memtable } from '../version/memtable.js'
+import type { BatchEntry, BytesLike, WriteBatch } from './write-batch.js'
+
+/** Bytes that `value` takes. */
+export function byteLengthOf(value: BytesLike, what: string): number {
+  if (typeof value === 'string') return Buffer.byteLength(value)
+  if (value instanceof Uint8Array) return value.length
+  throw typeError(`a ${what} must be a string or a Uint8Array, not ${value === null ? 'null' : typeof value}`)
+}
+
+/** Copies `value` to `address`. REQUIRES: `length` is its byteLengthOf. */
+export function placeBytes(shared: SharedMemory, value: BytesLike, address: number, length: number): void {
+  if (typeof value === 'string') shared.buffer.write(value, address, length, 'utf8')
+  else shared.bytes.set(value, address)
+}
+
+/** Bytes that an entry of a batch takes in a fresh memtable beside key and value: header, slot, hash, share of splits. */
+const ENTRY_OVERHEAD_BYTES = 96
+
+/** The same in a memtable whose leaves may all be full: every entry may split one. */
+const ENTRY_OVERHEAD_WORST_BYTES = 2048
+
+export class Writer {
+  readonly #core: TreeCore
+  /** Called when a memtable was sealed. */
+  readonly #onSealed: () => void
+
+  constructor(core: TreeCore, onSealed: () => void) {
+    this.#core = core
+    this.#onSealed = onSealed
+  }
+
+  /** Writes one entry; false where the caller should slow down. */
+  write(kind: number, key: BytesLike, value: BytesLike, seqno: number | undefined): boolean {
+    const core = this.#core
+    core.requireWritable()
+    const keyLength = byteLengthOf(key, 'key')
+    requireKeyLength(keyLength)
+    const valueLength = kind === KIND_VALUE ? byteLengthOf(value, 'value') : 0
+    const memtable = this.#room(keyLength, valueLength)
+    const number = this.#seqno(seqno)
+    this.#put(memtable, { kind, key, value }, keyLength, valueLength, number)
+    if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
+    return !this.shouldSlowDown()
+  }
+
+  /** Writes a batch under one seqno, visible all at once. */
+  apply(batch: WriteBatch, seqno: number | undefined): boolean {
+    const core = this.#core
+    core.requireWritable()
+    if (batch.length === 0) return !this.shouldSlowDown()
+    batch.requireUniform()
+    let bytes = 0
+    const lengths: number[] = []
+    for (const { kind, key, value } of batch.entries) {
+      const keyLength = byteLengthOf(key, 'key')
+      requireKeyLength(keyLength)
+      const valueLength = kind === KIND_VALUE ? byteLengthOf(value, 'value') : 0
+      lengths.push(keyLength, valueLength)
+      bytes += keyLength + valueLength + ENTRY_OVERHEAD_BYTES
+    }
+    const memtable = this.#batchRoom(bytes, batch.length)
+    const number = this.#seqno(seqno)
+    batch.entries.forEach((entry, i) => {
+      const keyLength = lengths[2 * i] as number
+      this.#put(memtable, entry, keyLength, lengths[2 * i + 1] as number, number)
+    })
+    if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
+    return !this.shouldSlowDown()
+  }
+
+  /** True where flush or compaction is behind: the next write buffer would be the last, or L0 has grown long. */
+  shouldSlowDown(): boolean {
+    const { latest, runtime } = this.#core
+    if (latest.sealed.length >= runtime.maxSealedMemtables) return true
+    const l0Tables = latest.version.level(0).reduce((sum, run) => sum + run.length, 0)
+    return l0Tables >= runtime.l0SlowdownTables
+  }
+
+  #seqno(given: number | undefined): number {
+    if (given === undefined) return this.#core.seqno.next()
+    if (Number.isSafeInteger(given) && given >= 0 && given < Number.MAX_SAFE_INTEGER) return given
+    throw rangeError(`a seqno must be an integer from 0 to 2^53 - 2, not ${given}`)
+  }
+
+  /** One memtable that takes the whole batch: room for it as one large entry is room for its parts. */
+  #batchRoom(bytes: number, count: number): Memtable {
+    const { active } = this.#core.latest
+    const { kernel } = this.#core.environment.shared
+    const worst = bytes + count * ENTRY_OVERHEAD_WORST_BYTES
+    if (active !== undefined && kernel.memtable_reserve(active.address, 1, worst) !== 0) return active
+    if (active?.isEmpty && kernel.memtable_reserve(active.address, 1, bytes) !== 0) return active
+    return this.#freshRoom(1, bytes)
+  }
+
+  /** The active memtable, with room for the entry; a fresh one where the old one is full. */
+  #room(keyLength: number, valueLength: number): Memtable {
+    const core = this.#core
+    const { kernel } = core.environment.shared
+    const { active } = core.latest
+    if (active !== undefined && kernel.memtable_reserve(active.address, keyLength, valueLength) !== 0) {
+      return active
+    }
+    return this.#freshRoom(keyLength, valueLength)
+  }
+
+  #freshRoom(keyLength: number, valueLength: number): Memtable {
+    const core = this.#core
+    const { kernel } = core.environment.shared
+    const { active, sealed } = core.latest
+    const limit = core.runtime.memtableBytes
+    if (keyLength + valueLength + KEY_BYTES_MAX > limit) throw tooLarge(keyLength + valueLength, limit)
+    if (active !== undefined && !active.isEmpty && sealed.length >= core.runtime.maxSealedMemtables) {
+      this.#onSealed()
+      throw new VarveError(
+        'VARVE_STALLED',
+        `all ${sealed.length + 1} write buffers of ${core.root} are full; await tree.drained() and write again` +
+          (core.lastError === undefined ? '' : ` (the last flush failed: ${core.lastError.message})`),
+        { details: { sealed: sealed.length, memtableBytes: limit }, cause: core.lastError },
+      )
+    }
+    if (core.rotate()) this.#onSealed()
+    const fresh = core.latest.active as Memtable
+    if (kernel.memtable_reserve(fresh.address, keyLength, valueLength) !== 0) return fresh
+    throw tooLarge(keyLength + valueLength, limit)
+  }
+
+  /** REQUIRES: the memtable has room. */
+  #put(
+    memtable: Memtable,
+    entry: BatchEntry,
+    keyLength: number,
+    valueLength: number,
+    seqno: number,
+  ): void {
+    const { shared } = this.#core.environment
+    const { kernel } = shared
+    const address = kernel.memtable_reserve(memtable.address, keyLength, valueLength)
+    if (address === 0) throw batchDoesNotFit(shared.getU32(memtable.address + MEMTABLE_ARENA_TOP))
+    placeBytes(shared, entry.key, address, keyLength)
+    if (valueLength > 0) placeBytes(shared, entry.value, address + keyLength, valueLength)
+    kernel.memtable_commit(memtable.address, keyLength, valueLength, entry.kind, seqno)
+    if (valueLength > memtable.longestValue) memtable.longestValue = valueLength
+  }
+}
+
+function tooLarge(bytes: number, limit: number): RangeError {
+  return rangeError(
+    `a write of ${bytes} bytes does not fit a write buffer of ${limit}; raise RuntimeConfig.memtableBytes`,
+  )
+}
+
+function batchDoesNotFit(top: number): VarveError {
+  return new VarveError('VARVE_ASSERTION', `a batch outgrew the room that was found for it (top ${top})`)
+}

@@ -1,0 +1,79 @@
+/**
+ * What main asks of an actor and what it gets back: plain data that survives `structuredClone`, in whichever thread the
+ * actor runs. No handles: ids, paths, addresses and options only.
+ *
+ * I1: an actor writes only inside its region, its output folder, and the ids it was given.
+ * I2: a result is a proposal; main installs it or drops it.
+ */
+import type { Compression } from '../format/compression.js'
+import type { RangeTombstone } from '../format/range-tombstone.js'
+import type { TableProposal } from '../table/table-proposal.js'
+import type { TableShape } from '../table/table-writer.js'
+
+/** The part of the shared memory that belongs to a job while it runs. */
+export interface JobRegion {
+  readonly start: number
+  readonly end: number
+}
+
+/** Where and how a job writes tables. */
+export interface OutputPlan {
+  /** The folder of table files. */
+  readonly folder: string
+  /** Ids from here on, so many, are the job's to use. */
+  readonly firstTableId: number
+  readonly tableIdCount: number
+  /** Start a new table once one has reached this size. */
+  readonly targetBytes: number
+  readonly shape: TableShape
+  readonly createdAtNs: bigint
+}
+
+interface JobBase {
+  readonly region: JobRegion
+  /** Address of the job's control words: JOB_CANCEL. */
+  readonly control: number
+  /** Versions below it that a newer one hides may go; 0 keeps every version. */
+  readonly watermark: number
+  /** True: drop only what leaves every read at or above the watermark exact (see COMPACTION_EXACT). */
+  readonly isExact: boolean
+  readonly output: OutputPlan
+}
+
+/** Sealed memtables to tables of L0. */
+export interface FlushJob extends JobBase {
+  readonly kind: 'flush'
+  /** Addresses, newest first. */
+  readonly memtables: readonly number[]
+  readonly rangeTombstones: readonly RangeTombstone[]
+}
+
+/** A table to be read. */
+export interface TableInput {
+  readonly id: number
+  readonly path: string
+  readonly globalSeqno: number
+  readonly restriction: Uint8Array | undefined
+}
+
+/** Tables to tables. */
+export interface CompactionJob extends JobBase {
+  readonly kind: 'compaction'
+  /** Runs, newest first; tables of one run ascend by key and do not overlap. */
+  readonly runs: readonly (readonly TableInput[])[]
+  /** True where nothing lies below the output: tombstones that cover nothing more go. */
+  readonly isLastLevel: boolean
+  /** Dictionary of the inputs, where the tree has one. */
+  readonly dictionary: Extract<Compression, { kind: 'zstdDict' }> | undefined
+}
+
+export type Job = FlushJob | CompactionJob
+
+/** What a job made. */
+export interface JobResult {
+  /** Ascending by key. */
+  readonly tables: readonly TableProposal[]
+  readonly entriesIn: number
+  readonly entriesDropped: number
+  readonly bytesWritten: number
+}

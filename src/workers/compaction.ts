@@ -1,0 +1,80 @@
+/**
+ * The compaction actor: merges tables into tables of one level (semantics.md 16.6). It reads its inputs front to back,
+ * past the block cache, so that a merge does not push out what readers need.
+ */
+import type { RangeTombstone } from '../shared/format/range-tombstone.js'
+import { SequentialFile } from '../shared/fs/sequential-file.js'
+import { type BlockGiver, RunCursor } from '../shared/iterator/run-cursor.js'
+import type { CompactionJob, JobResult, TableInput } from '../shared/jobs/jobs.js'
+import { WANTED_DATA } from '../shared/kernel/layout.js'
+import { BlockLoader } from '../shared/table/block-loader.js'
+import { ResidentTable } from '../shared/table/resident-table.js'
+import { TableFile } from '../shared/table/table-file.js'
+import type { ActorContext } from './actor-context.js'
+import { writeMerged } from './merge-writer.js'
+import { OutputTables } from './output-tables.js'
+
+/** Opens the job's inputs, and closes all of them whatever happens. */
+class InputTables {
+  readonly #context: ActorContext
+  readonly #loader: BlockLoader
+  readonly #job: CompactionJob
+  readonly #open: ResidentTable[] = []
+
+  constructor(context: ActorContext, job: CompactionJob) {
+    this.#context = context
+    this.#job = job
+    this.#loader = new BlockLoader(context.workspace)
+  }
+
+  get rangeTombstones(): RangeTombstone[] {
+    return this.#open.flatMap((table) => [...table.rangeTombstones])
+  }
+
+  openRuns(): RunCursor[] {
+    const giver: BlockGiver = {
+      get: ({ table }, kind, offset, size) =>
+        kind === WANTED_DATA
+          ? this.#loader.loadData(table, offset, size)
+          : this.#loader.loadIndex(table, offset, size, 0, table.meta.dataBytes),
+    }
+    return this.#job.runs.map((run) => {
+      const tables = run.map((input) => this.#openTable(input))
+      return new RunCursor(this.#context.workspace, giver, tables, false)
+    })
+  }
+
+  close(): void {
+    for (const table of this.#open) table.table.file.close()
+  }
+
+  #openTable(input: TableInput): ResidentTable {
+    const { workspace, fs } = this.#context
+    const file = new SequentialFile(fs.openRead(input.path))
+    try {
+      const options = { id: input.id, dictionary: this.#job.dictionary }
+      const table = TableFile.open(workspace, this.#loader, file, options)
+      const { globalSeqno, restriction } = input
+      const placement = { owner: 0, globalSeqno, restriction }
+      const resident = new ResidentTable(workspace, this.#loader, table, placement, 'index only')
+      this.#open.push(resident)
+      return resident
+    } catch (error) {
+      file.close()
+      throw error
+    }
+  }
+}
+
+export function runCompaction(context: ActorContext, job: CompactionJob): JobResult {
+  const inputs = new InputTables(context, job)
+  try {
+    const cursors = inputs.openRuns()
+    const output = new OutputTables(context, job.output, inputs.rangeTombstones, 'clipped')
+    const { watermark, isExact, isLastLevel } = job
+    const rules = { watermark, isExact, evictsTombstones: isLastLevel }
+    return writeMerged(context, cursors, output, rules, job.output)
+  } finally {
+    inputs.close()
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * Runs the compaction stream from sources to output tables: the loop that flush and compaction share. The kernel merges,
+ * drops and encodes; this side hands over blocks, seals them and cuts tables. The thread of the actor.
+ */
+import { KEY_BYTES_MAX } from '../shared/base/limits.js'
+import type { RunCursor } from '../shared/iterator/run-cursor.js'
+import type { JobResult, OutputPlan } from '../shared/jobs/jobs.js'
+import {
+  COMPACTION_BLOCK_SIZE,
+  COMPACTION_BYTES,
+  COMPACTION_ENTRIES_DROPPED,
+  COMPACTION_ENTRIES_IN,
+  COMPACTION_EVICT,
+  COMPACTION_EXACT,
+  COMPACTION_KEY,
+  COMPACTION_MERGE,
+  COMPACTION_ROTATE,
+  COMPACTION_SUMS,
+  COMPACTION_WATERMARK,
+  COMPACTION_WRITER,
+  EVENT_BLOCK_FULL,
+  EVENT_DONE,
+  EVENT_HASHES_FULL,
+  EVENT_NO_SPACE,
+  EVENT_ROTATE,
+  EVENT_WANTS_BLOCK,
+  MEMTABLE_CURSOR_BYTES,
+  MERGE_BYTES,
+  MERGE_HEAP,
+  MERGE_SOURCE_COUNT,
+  MERGE_SOURCES,
+  MERGE_WANTED,
+  SOURCE_BYTES,
+  SOURCE_CURSOR,
+  SOURCE_RANK,
+  SOURCE_TYPE,
+  SOURCE_TYPE_MEMTABLE,
+} from '../shared/kernel/layout.js'
+import type { ActorContext } from './actor-context.js'
+import type { OutputTables } from './output-tables.js'
+
+/** A source of a merge, newest first: a memtable's address, or a cursor over a run. */
+export type MergeInput = number | RunCursor
+
+export interface MergeRules {
+  readonly watermark: number
+  readonly isExact: boolean
+  /** Drop tombstones that nothing lies below. */
+  readonly evictsTombstones: boolean
+}
+
+/** Builds the MERGE structure over `inputs`, each on its first entry; its address. */
+function buildMerge({ workspace }: ActorContext, inputs: readonly MergeInput[]): number {
+  const { shared, heap } = workspace
+  const { kernel } = shared
+  const merge = heap.allocate(MERGE_BYTES)
+  const sources = heap.allocate(SOURCE_BYTES * inputs.length + 4 * inputs.length)
+  shared.bytes.fill(0, merge, merge + MERGE_BYTES)
+  shared.setU32(merge + MERGE_SOURCES, sources)
+  shared.setU32(merge + MERGE_SOURCE_COUNT, inputs.length)
+  shared.setU32(merge + MERGE_HEAP, sources + SOURCE_BYTES * inputs.length)
+  inputs.forEach((input, rank) => {
+    const source = sources + rank * SOURCE_BYTES
+    shared.setU32(source + SOURCE_RANK, rank)
+    if (typeof input !== 'number') {
+      input.seek(source, undefined)
+      return
+    }
+    const cursor = heap.allocate(MEMTABLE_CURSOR_BYTES)
+    kernel.memtable_cursor_init(cursor, input)
+    shared.setU32(source + SOURCE_TYPE, SOURCE_TYPE_MEMTABLE)
+    shared.setU32(source + SOURCE_CURSOR, cursor)
+    kernel.source_set_entry(source, kernel.memtable_cursor_first(cursor))
+  })
+  kernel.merge_build(merge)
+  return merge
+}
+
+/** Builds the COMPACTION structure; its address. */
+function buildCompaction(
+  { workspace }: ActorContext,
+  merge: number,
+  output: OutputTables,
+  rules: MergeRules,
+  plan: OutputPlan,
+): number {
+  const { shared, heap } = workspace
+  const compaction = heap.allocate(COMPACTION_BYTES)
+  shared.bytes.fill(0, compaction, compaction + COMPACTION_BYTES)
+  shared.setU32(compaction + COMPACTION_MERGE, merge)
+  shared.setU32(compaction + COMPACTION_WRITER, output.writer.writerAddress)
+  shared.setU32(compaction + COMPACTION_SUMS, output.writer.sumsAddress)
+  shared.setU32(compaction + COMPACTION_EVICT, rules.evictsTombstones ? 1 : 0)
+  shared.setU64(compaction + COMPACTION_WATERMARK, rules.watermark)
+  shared.setU32(compaction + COMPACTION_EXACT, rules.isExact ? 1 : 0)
+  shared.setU32(compaction + COMPACTION_BLOCK_SIZE, plan.shape.blockSize)
+  shared.setU32(compaction + COMPACTION_KEY, heap.allocate(KEY_BYTES_MAX + 8))
+  return compaction
+}
+
+/** Merges `inputs` into `output` until they are used up. On failure the output is discarded. */
+export function writeMerged(
+  context: ActorContext,
+  inputs: readonly MergeInput[],
+  output: OutputTables,
+  rules: MergeRules,
+  plan: OutputPlan,
+): JobResult {
+  const { shared } = context.workspace
+  try {
+    const merge = buildMerge(context, inputs)
+    const compaction = buildCompaction(context, merge, output, rules, plan)
+    const sources = shared.getU32(merge + MERGE_SOURCES)
+    for (;;) {
+      const event = shared.kernel.compaction_run(compaction)
+      if (event === EVENT_DONE) break
+      context.checkCancelled()
+      if (event === EVENT_WANTS_BLOCK) {
+        const number = shared.getU32(merge + MERGE_WANTED)
+        const input = inputs[number]
+        if (typeof input === 'object') input.advance(sources + number * SOURCE_BYTES)
+      } else if (event === EVENT_BLOCK_FULL) {
+        output.writer.sealBlock()
+        if (output.isFull) shared.setU32(compaction + COMPACTION_ROTATE, 1)
+      } else if (event === EVENT_ROTATE) {
+        output.rotate()
+        shared.setU32(compaction + COMPACTION_ROTATE, 0)
+      } else if (event === EVENT_NO_SPACE) {
+        output.writer.growBlock()
+      } else if (event === EVENT_HASHES_FULL) {
+        output.writer.cutFilter()
+      }
+    }
+    const tables = output.finish()
+    return {
+      tables,
+      entriesIn: shared.getU64(compaction + COMPACTION_ENTRIES_IN),
+      entriesDropped: shared.getU64(compaction + COMPACTION_ENTRIES_DROPPED),
+      bytesWritten: tables.reduce((sum, table) => sum + table.fileBytes, 0),
+    }
+  } catch (error) {
+    output.discard()
+    throw error
+  }
+}

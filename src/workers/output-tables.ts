@@ -1,0 +1,183 @@
+/**
+ * The tables that a job writes: starts them on demand, ends them with their share of the range tombstones, and removes
+ * them all when the job fails. The thread of the actor.
+ *
+ * I1: outputs ascend by key and do not overlap, range tombstones included, where they are clipped.
+ * I2: no coverage is lost: with clipping, each output answers for everything behind the output before it, the first one
+ *     from the beginning and the last one to the end of all keys (semantics.md 21.6, 36.1).
+ */
+import { assert } from '../shared/base/errors.js'
+import { KEY_BYTES_MAX } from '../shared/base/limits.js'
+import { normalizeRangeTombstones, type RangeTombstone } from '../shared/format/range-tombstone.js'
+import type { OutputPlan } from '../shared/jobs/jobs.js'
+import { KIND_WEAK_TOMBSTONE } from '../shared/kernel/layout.js'
+import type { TableProposal } from '../shared/table/table-proposal.js'
+import { type TableEnding, TableWriter } from '../shared/table/table-writer.js'
+import type { ActorContext } from './actor-context.js'
+
+/** Index and filter of one table at most, in memory: a table ends early rather than grow past it. */
+const AUXILIARY_BYTES_MAX = 16 * 1024 * 1024
+
+/** Largest table, whatever was asked for. */
+const TABLE_BYTES_MAX = 1024 * 1024 * 1024
+
+/** How range tombstones meet several outputs: flushed tables overlap and each take all; merged ones share. */
+export type TombstoneSharing = 'all in each' | 'clipped'
+
+/** The smallest key behind `key`. */
+function successor(key: Uint8Array): Uint8Array {
+  const out = new Uint8Array(key.length + 1)
+  out.set(key)
+  return out
+}
+
+export class OutputTables {
+  readonly writer: TableWriter
+  readonly #context: ActorContext
+  readonly #plan: OutputPlan
+  readonly #tombstones: readonly RangeTombstone[]
+  readonly #sharing: TombstoneSharing
+  readonly #done: TableProposal[] = []
+  readonly #paths: string[] = []
+  /** Where the next output's responsibility begins; undefined before the first one. */
+  #from: Uint8Array | undefined
+
+  constructor(
+    context: ActorContext,
+    plan: OutputPlan,
+    tombstones: readonly RangeTombstone[],
+    sharing: TombstoneSharing,
+  ) {
+    this.#context = context
+    this.#plan = plan
+    this.#tombstones = normalizeRangeTombstones(tombstones)
+    this.#sharing = sharing
+    this.writer = new TableWriter(context.workspace, context.fs, plan.shape)
+    this.#start()
+  }
+
+  /** True where the table at hand should end at the next user key. */
+  get isFull(): boolean {
+    if (this.#paths.length >= this.#plan.tableIdCount) return false
+    const { byteLength, auxiliaryBytes } = this.writer
+    const target = Math.min(this.#plan.targetBytes, TABLE_BYTES_MAX)
+    return byteLength >= target || auxiliaryBytes >= AUXILIARY_BYTES_MAX
+  }
+
+  /** Ends the table at hand and starts the next one; false where its last key leaves no room for a bound behind it. */
+  rotate(): boolean {
+    const { lastKey } = this.writer
+    if (lastKey.length >= KEY_BYTES_MAX) return false
+    this.#end(successor(lastKey))
+    this.#start()
+    return true
+  }
+
+  /** Ends the last table and makes the folder durable; all tables of the job. */
+  finish(): TableProposal[] {
+    if (this.writer.itemCount > 0) this.#end(undefined)
+    else if (this.#done.length === 0 && this.#tombstones.length > 0) this.#endWithSentinel()
+    else this.writer.abandon()
+    if (this.#done.length > 0) this.#context.fs.syncDirectory(this.#plan.folder)
+    return this.#done
+  }
+
+  /** Removes every file of the job. What cannot be removed is an orphan, and goes at the next open. */
+  discard(): void {
+    this.writer.dispose()
+    for (const path of this.#paths) {
+      try {
+        this.#context.fs.remove(path)
+      } catch {
+        // The error that made the job fail is the one to report.
+      }
+    }
+  }
+
+  #start(): void {
+    const number = this.#paths.length
+    assert(number < this.#plan.tableIdCount, 'a job has an id for each table')
+    const id = this.#plan.firstTableId + number
+    const path = `${this.#plan.folder}/${id}`
+    this.#paths.push(path)
+    this.writer.start(id, path)
+  }
+
+  /** Ends the table at hand, which answers for keys below `until`. */
+  #end(until: Uint8Array | undefined): void {
+    const { createdAtNs } = this.#plan
+    if (this.#sharing === 'all in each') {
+      this.#done.push(this.writer.finish({ rangeTombstones: this.#tombstones, createdAtNs }))
+      return
+    }
+    const pieces = this.#clip(until)
+    this.#done.push(this.writer.finish(this.#endingOf(pieces)))
+    this.#from = until
+  }
+
+  /** Parts of the range tombstones inside the responsibility at hand. */
+  #clip(until: Uint8Array | undefined): RangeTombstone[] {
+    const from = this.#from
+    const pieces: RangeTombstone[] = []
+    for (const { start, end, seqno } of this.#tombstones) {
+      const lower = from !== undefined && Buffer.compare(start, from) < 0 ? from : start
+      const upper = until !== undefined && Buffer.compare(until, end) < 0 ? until : end
+      if (Buffer.compare(lower, upper) < 0) pieces.push({ start: lower, end: upper, seqno })
+    }
+    return pieces
+  }
+
+  /**
+   * The recorded key range takes the pieces in. A piece that was cut right behind the last key ends there: its exclusive
+   * end is the next table's first possible key and not this table's.
+   */
+  #endingOf(pieces: readonly RangeTombstone[]): TableEnding {
+    const { createdAtNs } = this.#plan
+    if (pieces.length === 0) return { rangeTombstones: [], createdAtNs }
+    const { firstKey, lastKey } = this.writer
+    const behindLast = successor(lastKey)
+    let min = firstKey
+    let max = lastKey
+    for (const { start, end } of pieces) {
+      if (Buffer.compare(start, min) < 0) min = start
+      if (Buffer.compare(end, behindLast) > 0 && Buffer.compare(end, max) > 0) max = end
+    }
+    return { rangeTombstones: pieces, keyRange: { min, max }, createdAtNs }
+  }
+
+  /**
+   * No entry survived, but range tombstones did: a weak tombstone at the start of the lowest one gives the file a key and
+   * hides nothing that the tombstone would not (format-table.md 14).
+   */
+  #endWithSentinel(): void {
+    const lowest = this.#tombstones.reduce((a, b) => (b.seqno < a.seqno ? b : a))
+    const { shared, heap } = this.#context.workspace
+    const key = heap.allocate(lowest.start.length)
+    shared.bytes.set(lowest.start, key)
+    shared.kernel.table_add_at(
+      this.writer.writerAddress,
+      this.writer.sumsAddress,
+      this.#plan.shape.blockSize,
+      key,
+      lowest.start.length,
+      lowest.seqno,
+      KIND_WEAK_TOMBSTONE,
+      0,
+      0,
+    )
+    heap.free(key)
+    const max = this.#tombstones.reduce(
+      (most, { end }) => (Buffer.compare(end, most) > 0 ? end : most),
+      lowest.end,
+    )
+    const min = (this.#tombstones[0] as RangeTombstone).start
+    this.#done.push(
+      this.writer.finish({
+        rangeTombstones: this.#tombstones,
+        keyRange: { min, max },
+        isSentinelOnly: true,
+        createdAtNs: this.#plan.createdAtNs,
+      }),
+    )
+  }
+}
