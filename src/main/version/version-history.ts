@@ -116,7 +116,8 @@ export class VersionHistory {
     const entry = this.#newestBelow(seqno)
     const isPinned = this.#pins.has(seqno)
     const isReadable = isPinned || seqno >= this.#collectedBelow || seqno <= 0
-    if (isReadable && (entry.installSeqno < seqno || seqno <= 0 || entry.installSeqno === 0)) return entry
+    if (isReadable && (entry.installSeqno < seqno || seqno <= 0 || entry.installSeqno === 0))
+      return entry
     throw new VarveError(
       'VARVE_SEQNO_COLLECTED',
       `versions below seqno ${this.#collectedBelow} were collected, so a read at ${seqno} could miss data; ` +
