@@ -1,2 +1,29 @@
 /** The public surface of varve: everything a user imports from `'varve'`. */
+export { type ErrorCode, type ErrorKind, VarveError } from '../shared/base/errors.js'
 export { MAX_SEQNO } from '../shared/base/limits.js'
+export { DescriptorTable } from '../shared/fs/descriptor-table.js'
+export type {
+  DirectoryEntry,
+  DirectoryLock,
+  FileSystem,
+  ReadableFile,
+  SyncMode,
+  WritableFile,
+} from '../shared/fs/file-system.js'
+export type { MergeOperator } from '../shared/iterator/read-view.js'
+export type { CacheStats } from '../shared/memory/block-cache.js'
+export { Cache } from './cache.js'
+export { open } from './open.js'
+export type { CompressionOption, FilterOption, OpenOptions } from './options.js'
+export { TreeIterator } from './reading/tree-iterator.js'
+export type { RuntimeConfig } from './runtime-config.js'
+export type { CompactionResult } from './scheduling/compaction-task.js'
+export type { FlushResult } from './scheduling/flush-task.js'
+export { MaintenancePool } from './scheduling/maintenance-pool.js'
+export { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
+export { Snapshot } from './snapshot.js'
+export { leveled } from './strategies/leveled.js'
+export { major } from './strategies/major.js'
+export type { CompactionStrategy } from './strategies/strategy.js'
+export { type CloseOptions, type MaintenanceOptions, type RangeOptions, type ReadOptions, Tree } from './tree.js'
+export { type BytesLike, WriteBatch } from './writing/write-batch.js'

@@ -172,17 +172,17 @@ export class Tree implements AsyncDisposable {
   range(options: RangeOptions & { readonly keys: false }): TreeIterator<Buffer>
   range(options?: RangeOptions): TreeIterator<[Buffer, Buffer]>
   range(options: RangeOptions = {}): TreeIterator<Buffer> | TreeIterator<[Buffer, Buffer]> {
-    return this.#reads.range(options)
+    return this.#reads.range<[Buffer, Buffer]>(options)
   }
 
   /** Entries whose key starts with `prefix`; all of them where it is empty. */
   prefix(prefix: BytesLike, options: RangeOptions = {}): TreeIterator<[Buffer, Buffer]> {
-    return this.#reads.prefix(prefix, options) as TreeIterator<[Buffer, Buffer]>
+    return this.#reads.prefix(prefix, options)
   }
 
   /** All entries. */
   iter(options: RangeOptions = {}): TreeIterator<[Buffer, Buffer]> {
-    return this.#reads.range(options) as TreeIterator<[Buffer, Buffer]>
+    return this.#reads.range(options)
   }
 
   /** All entries, for `for (const [key, value] of tree)`. */

@@ -123,14 +123,11 @@ export class TreeReads {
     return this.#find(key, options) ? this.#points.valueLength : undefined
   }
 
-  range(options: RangeOptions): TreeIterator<Buffer> & TreeIterator<[Buffer, Buffer]> {
+  range<T = [Buffer, Buffer]>(options: RangeOptions): TreeIterator<T> {
     return this.#iterator(boundsOf(options), options)
   }
 
-  prefix(
-    prefix: BytesLike,
-    options: RangeOptions,
-  ): TreeIterator<Buffer> & TreeIterator<[Buffer, Buffer]> {
+  prefix<T = [Buffer, Buffer]>(prefix: BytesLike, options: RangeOptions): TreeIterator<T> {
     const start = toBytes(prefix, 'a prefix')
     const end = prefixEnd(start)
     const bounds = boundsOf({
@@ -147,13 +144,13 @@ export class TreeReads {
   }
 
   prefixKeys(prefix: BytesLike, options: ReadOptions | undefined): TreeIterator<Buffer> {
-    return this.prefix(prefix, { ...options, values: false })
+    return this.prefix<Buffer>(prefix, { ...options, values: false })
   }
 
   /** The first entry, or the last one. */
   edge(options: ReadOptions | undefined, isLast: boolean): [Buffer, Buffer] | undefined {
     using entries = this.range({ ...options, reverse: isLast, limit: 1 })
-    return (entries as TreeIterator<[Buffer, Buffer]>).next().value
+    return entries.next().value
   }
 
   count(options: ReadOptions | undefined): number {
@@ -208,10 +205,10 @@ export class TreeReads {
     return new RangeScan(workspace, this.#core.provider, view, range, resolve)
   }
 
-  #iterator(
+  #iterator<T>(
     bounds: { readonly lower: Uint8Array | undefined; readonly upper: Uint8Array | undefined },
     options: RangeOptions,
-  ): TreeIterator<Buffer> & TreeIterator<[Buffer, Buffer]> {
+  ): TreeIterator<T> {
     const seqno = this.#seqno(options)
     const { limit = Number.POSITIVE_INFINITY, keys = true, values = true } = options
     if (!(limit >= 0)) throw rangeError(`limit must not be negative, not ${limit}`)

@@ -6,6 +6,7 @@
  * I1: the region is freed whole, when no super version names the memtable any more.
  */
 import { assert } from '../../shared/base/errors.js'
+import type { RangeTombstone } from '../../shared/format/range-tombstone.js'
 import {
   KIND_TOMBSTONE,
   KIND_WEAK_TOMBSTONE,
@@ -14,7 +15,6 @@ import {
   MEMTABLE_SEQNO_MAX,
   MEMTABLE_USED_BYTES,
 } from '../../shared/kernel/layout.js'
-import type { RangeTombstone } from '../../shared/format/range-tombstone.js'
 import type { Heap } from '../../shared/memory/heap.js'
 import type { SharedMemory } from '../../shared/memory/shared-memory.js'
 
@@ -63,7 +63,8 @@ export class Memtable {
   /** Highest seqno of anything in it; undefined where it is empty. */
   get highestSeqno(): number | undefined {
     if (this.isEmpty) return undefined
-    const entries = this.entryCount === 0 ? 0 : this.#shared.getU64(this.address + MEMTABLE_SEQNO_MAX)
+    const entries =
+      this.entryCount === 0 ? 0 : this.#shared.getU64(this.address + MEMTABLE_SEQNO_MAX)
     return this.rangeTombstones.reduce((most, { seqno }) => Math.max(most, seqno), entries)
   }
 

@@ -42,6 +42,18 @@ export class Table {
     return this.resident.table.fileBytes
   }
 
+  /** When the file was written, in milliseconds since 1970. */
+  get createdAtMs(): number {
+    return Number(this.resident.table.meta.createdAtNs / 1_000_000n)
+  }
+
+  /** Lowest effective seqno, range tombstones included. */
+  get lowestSeqno(): number {
+    const { rangeTombstones, table } = this.resident
+    const entries = table.meta.seqnoMin + this.record.globalSeqno
+    return rangeTombstones.reduce((least, { seqno }) => Math.min(least, seqno), entries)
+  }
+
   /** Highest effective seqno, range tombstones included. */
   get highestSeqno(): number {
     return this.resident.seqnoMax

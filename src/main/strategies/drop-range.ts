@@ -1,0 +1,60 @@
+/**
+ * Drops tables whole that lie inside a range of keys (semantics.md 8.4, 17.6). Pure; main thread.
+ */
+import { rangeError } from '../../shared/base/errors.js'
+import { orderOf } from './key-range.js'
+import {
+  type CompactionStrategy,
+  idsOf,
+  isBusy,
+  type KeyOrder,
+  NOTHING,
+  type StrategyTable,
+  tablesIn,
+} from './strategy.js'
+
+/** Keys from a lower to an upper bound; a missing bound is open. At most one bound a side. */
+export interface KeyBounds {
+  readonly gt?: Uint8Array
+  readonly gte?: Uint8Array
+  readonly lt?: Uint8Array
+  readonly lte?: Uint8Array
+}
+
+/**
+ * Drops all tables, of any level, whose keys lie completely inside `bounds`; tables that reach
+ * outside stay whole. No delete in the sense of versions: older values in tables that stay may
+ * reappear. Does nothing while one of the tables is being compacted.
+ *
+ * @param bounds keys, compared in the order of the tree; bounds the wrong way round drop nothing
+ * @throws RangeError where both `gt` and `gte`, or both `lt` and `lte`, are given
+ * @example
+ * ```ts
+ * await tree.compact(dropRange({ gte: Buffer.from('2023-'), lt: Buffer.from('2024-') }))
+ * ```
+ */
+export function dropRange(bounds: KeyBounds): CompactionStrategy {
+  const { gt, gte, lt, lte } = bounds
+  if (gt !== undefined && gte !== undefined) throw rangeError('gt and gte exclude each other')
+  if (lt !== undefined && lte !== undefined) throw rangeError('lt and lte exclude each other')
+  return {
+    name: 'drop-range',
+    choose(version, { hidden }) {
+      const order = orderOf(version)
+      const tables = version.levels
+        .flatMap(tablesIn)
+        .filter((table) => isInside(table, bounds, order))
+      if (tables.length === 0 || isBusy(tables, hidden)) return NOTHING
+      return { kind: 'drop', tableIds: idsOf(tables) }
+    },
+    pendingBytes: () => 0,
+  }
+}
+
+function isInside({ keyMin, keyMax }: StrategyTable, bounds: KeyBounds, order: KeyOrder): boolean {
+  const { gt, gte, lt, lte } = bounds
+  if (gt !== undefined && order(keyMin, gt) <= 0) return false
+  if (gte !== undefined && order(keyMin, gte) < 0) return false
+  if (lt !== undefined && order(keyMax, lt) >= 0) return false
+  return lte === undefined || order(keyMax, lte) <= 0
+}
