@@ -25,5 +25,11 @@ export { Snapshot } from './snapshot.js'
 export { leveled } from './strategies/leveled.js'
 export { major } from './strategies/major.js'
 export type { CompactionStrategy } from './strategies/strategy.js'
-export { type CloseOptions, type MaintenanceOptions, type RangeOptions, type ReadOptions, Tree } from './tree.js'
+export {
+  type CloseOptions,
+  type MaintenanceOptions,
+  type RangeOptions,
+  type ReadOptions,
+  Tree,
+} from './tree.js'
 export { type BytesLike, WriteBatch } from './writing/write-batch.js'

@@ -56,9 +56,13 @@ function takeLock(root: string, settings: Settings): DirectoryLock | undefined {
   const { fs } = settings
   if (!fs.exists(root)) {
     if (!settings.createIfMissing) {
-      throw new VarveError('VARVE_NOT_FOUND', `${root} does not exist; open it with createIfMissing: true`, {
-        details: { file: root },
-      })
+      throw new VarveError(
+        'VARVE_NOT_FOUND',
+        `${root} does not exist; open it with createIfMissing: true`,
+        {
+          details: { file: root },
+        },
+      )
     }
     makeDurableFolder(fs, root)
   }
@@ -87,17 +91,25 @@ function openCore(root: string, settings: Settings, lock: DirectoryLock | undefi
   }
   if (recovered === undefined) {
     if (!settings.createIfMissing) {
-      throw new VarveError('VARVE_NOT_FOUND', `${root} holds no tree; open it with createIfMissing: true`, {
-        details: { file: root },
-      })
+      throw new VarveError(
+        'VARVE_NOT_FOUND',
+        `${root} holds no tree; open it with createIfMissing: true`,
+        {
+          details: { file: root },
+        },
+      )
     }
     const manifest = ManifestWriter.create(fs, root, TreeType.Standard, manifestOptions)
     return startCore({ root, settings, lock, manifest, nextTableId: 0 }, emptyRecovery(manifest))
   }
   if (settings.errorIfExists) {
-    throw new VarveError('VARVE_EXISTS', `${root} holds a tree already; open it without errorIfExists`, {
-      details: { file: root },
-    })
+    throw new VarveError(
+      'VARVE_EXISTS',
+      `${root} holds a tree already; open it without errorIfExists`,
+      {
+        details: { file: root },
+      },
+    )
   }
   requireSupported(root, recovered)
   const scan = scanDirectory(fs, root, recovered.version)

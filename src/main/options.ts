@@ -13,10 +13,10 @@ import { MemoryFileSystem } from '../shared/fs/memory-file-system.js'
 import { StdFileSystem } from '../shared/fs/std-file-system.js'
 import type { MergeOperator } from '../shared/iterator/read-view.js'
 import type { FilterFormat } from '../shared/table/filter-builder.js'
+import type { Cache } from './cache.js'
 import { dictionaryId } from './dictionary.js'
 import { changeRuntimeConfig, RUNTIME_DEFAULTS, type RuntimeConfig } from './runtime-config.js'
 import type { MaintenancePool } from './scheduling/maintenance-pool.js'
-import type { Cache } from './cache.js'
 import type { SequenceNumberGenerator } from './seqno-counter.js'
 import { leveled } from './strategies/leveled.js'
 import type { CompactionStrategy } from './strategies/strategy.js'
@@ -227,9 +227,13 @@ function toFileSystem(option: OpenOptions['fs']): FileSystem {
 export function resolveOptions(options: OpenOptions): Settings {
   for (const name of UNBUILT) {
     if (options[name] === undefined) continue
-    throw new VarveError('VARVE_UNSUPPORTED', `the option ${name} is not supported by this version of varve`, {
-      details: { option: name },
-    })
+    throw new VarveError(
+      'VARVE_UNSUPPORTED',
+      `the option ${name} is not supported by this version of varve`,
+      {
+        details: { option: name },
+      },
+    )
   }
   const mode = options.manifestRecoveryMode ?? 'absolute-consistency'
   if (!RECOVERY_MODES.includes(mode)) {
@@ -249,15 +253,22 @@ export function resolveOptions(options: OpenOptions): Settings {
     mergeOperator: options.mergeOperator,
     seqno: options.seqno,
     visibleSeqno: options.visibleSeqno,
-    compression: byLevel('compression', options.compression ?? (['none', 'lz4'] as const), (value) =>
-      toCompression('compression', value),
+    compression: byLevel(
+      'compression',
+      options.compression ?? (['none', 'lz4'] as const),
+      (value) => toCompression('compression', value),
     ),
     indexCompression: byLevel('indexCompression', options.indexCompression ?? 'none', (value) =>
       withoutDictionary(toCompression('indexCompression', value)),
     ),
     blockSize: integers('blockSize', options.blockSize ?? 4096, 1, BLOCK_SIZE_MAX),
     restartInterval: integers('restartInterval', options.restartInterval ?? 16, 1, 255),
-    indexRestartInterval: integers('indexRestartInterval', options.indexRestartInterval ?? 1, 1, 255),
+    indexRestartInterval: integers(
+      'indexRestartInterval',
+      options.indexRestartInterval ?? 1,
+      1,
+      255,
+    ),
     hashRatio: byLevel('hashRatio', options.hashRatio ?? 0, (value) => {
       if (value >= 0 && value <= 8) return Math.fround(value)
       throw rangeError(`hashRatio must lie between 0 and 8, not ${value}`)

@@ -59,7 +59,9 @@ export function changeRuntimeConfig(
     if (!Object.hasOwn(LIMITS, name)) throw typeError(`RuntimeConfig has no field ${name}`)
     const [least, most] = LIMITS[name as keyof RuntimeConfig]
     if (!Number.isInteger(value) || value < least || value > most) {
-      throw rangeError(`RuntimeConfig.${name} must be an integer from ${least} to ${most}, not ${value}`)
+      throw rangeError(
+        `RuntimeConfig.${name} must be an integer from ${least} to ${most}, not ${value}`,
+      )
     }
   }
   return Object.freeze({ ...current, ...changes })

@@ -1,8 +1,9 @@
 /**
  * A snapshot: a seqno that stays readable until it is disposed. Main thread.
  */
-import type { RangeOptions, ReadOptions, Tree } from './tree.js'
+
 import type { TreeIterator } from './reading/tree-iterator.js'
+import type { RangeOptions, ReadOptions, Tree } from './tree.js'
 import type { BytesLike } from './writing/write-batch.js'
 
 type SnapshotRange = Omit<RangeOptions, 'seqno'>

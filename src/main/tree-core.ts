@@ -86,7 +86,12 @@ export class TreeCore extends EventEmitter {
   /** Ends opening: `version` holds what is on disk. */
   start(version: Version): void {
     const { workspace } = this.environment
-    const first = new SuperVersion(workspace, { active: undefined, sealed: [], version, exactFrom: 0 })
+    const first = new SuperVersion(workspace, {
+      active: undefined,
+      sealed: [],
+      version,
+      exactFrom: 0,
+    })
     this.#history = new VersionHistory(first)
     let highest = -1
     for (const { table } of version.tables()) highest = Math.max(highest, table.highestSeqno)
@@ -117,7 +122,10 @@ export class TreeCore extends EventEmitter {
   requireWritable(): void {
     this.requireOpen()
     if (this.#manifest === undefined) {
-      throw new VarveError('VARVE_READ_ONLY', `${this.root} was opened read-only; open it without readOnly to write`)
+      throw new VarveError(
+        'VARVE_READ_ONLY',
+        `${this.root} was opened read-only; open it without readOnly to write`,
+      )
     }
   }
 

@@ -5,9 +5,10 @@
 import type { EventEmitter } from 'node:events'
 import { rangeError, typeError } from '../shared/base/errors.js'
 import { LEVEL_COUNT } from '../shared/base/limits.js'
-import type { CacheStats } from '../shared/memory/block-cache.js'
 import { KIND_TOMBSTONE, KIND_VALUE } from '../shared/kernel/layout.js'
-import { type ReadOptions, type RangeOptions, TreeReads } from './reading/tree-reads.js'
+import type { CacheStats } from '../shared/memory/block-cache.js'
+import type { TreeIterator } from './reading/tree-iterator.js'
+import { type RangeOptions, type ReadOptions, TreeReads } from './reading/tree-reads.js'
 import type { RuntimeConfig } from './runtime-config.js'
 import type { CompactionResult } from './scheduling/compaction-task.js'
 import type { FlushResult } from './scheduling/flush-task.js'
@@ -19,7 +20,6 @@ import { Snapshot } from './snapshot.js'
 import { major } from './strategies/major.js'
 import type { CompactionStrategy } from './strategies/strategy.js'
 import type { TreeCore } from './tree-core.js'
-import type { TreeIterator } from './reading/tree-iterator.js'
 import type { BytesLike, WriteBatch } from './writing/write-batch.js'
 import { Writer } from './writing/writer.js'
 
@@ -53,7 +53,8 @@ export class Tree implements AsyncDisposable {
   /** Not for users: call `open`. */
   constructor(core: TreeCore) {
     this.#core = core
-    const inProcess = core.fs.kind === 'std' ? undefined : new InProcessExecutor(core.environment.shared, core.fs)
+    const inProcess =
+      core.fs.kind === 'std' ? undefined : new InProcessExecutor(core.environment.shared, core.fs)
     const executor = inProcess ?? core.settings.pool ?? sharedPool()
     this.#scheduler = new Scheduler(core, executor, core.settings.strategy)
     this.#reads = new TreeReads(core)
@@ -248,7 +249,10 @@ export class Tree implements AsyncDisposable {
   }
 
   /** Carries out one decision of a strategy; the tree's own where none is given. */
-  async compact(strategy?: CompactionStrategy, options: MaintenanceOptions = {}): Promise<CompactionResult> {
+  async compact(
+    strategy?: CompactionStrategy,
+    options: MaintenanceOptions = {},
+  ): Promise<CompactionResult> {
     this.#core.requireWritable()
     requireWatermark(options.gcWatermark)
     return this.#scheduler.compact(strategy ?? this.#core.settings.strategy, options.gcWatermark)
@@ -331,11 +335,16 @@ export class Tree implements AsyncDisposable {
 
   /** Entries in tables and memtables, every version and tombstone counted. */
   approximateLen(): number {
-    return this.#sumTables((meta) => meta.itemCount) + this.#sumMemtables((table) => table.entryCount)
+    return (
+      this.#sumTables((meta) => meta.itemCount) + this.#sumMemtables((table) => table.entryCount)
+    )
   }
 
   tombstoneCount(): number {
-    return this.#sumTables((meta) => meta.tombstoneCount) + this.#sumMemtables((table) => table.tombstoneCount)
+    return (
+      this.#sumTables((meta) => meta.tombstoneCount) +
+      this.#sumMemtables((table) => table.tombstoneCount)
+    )
   }
 
   weakTombstoneCount(): number {
@@ -393,7 +402,8 @@ export class Tree implements AsyncDisposable {
    */
   async close(options: CloseOptions = {}): Promise<void> {
     const { flush = 'auto' } = options
-    if (flush !== 'auto' && flush !== 'discard') throw typeError(`close: flush must be 'auto' or 'discard'`)
+    if (flush !== 'auto' && flush !== 'discard')
+      throw typeError(`close: flush must be 'auto' or 'discard'`)
     this.#closing ??= this.#close(flush === 'auto' && !this.#core.settings.isReadOnly)
     await this.#closing
   }

@@ -6,6 +6,8 @@
  *
  * I1: nothing here awaits, so a super version that was looked up stays for the whole read.
  */
+
+import { VarveError } from '../../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
 import { coveringSeqno, type ReadView } from '../../shared/iterator/read-view.js'
 import {
@@ -40,7 +42,6 @@ import {
 import type { Workspace } from '../../shared/memory/workspace.js'
 import type { BlockProvider } from '../../shared/table/block-provider.js'
 import type { ResidentTable } from '../../shared/table/resident-table.js'
-import { VarveError } from '../../shared/base/errors.js'
 
 /** Blocks that one read may hold outside the cache: one data block for each run of L0, and a few more. */
 const LOADED_MAX = 1024
@@ -159,7 +160,10 @@ export class PointReader {
     shared.bytes.copyWithin(copy, block.address, block.address + block.length)
     const count = shared.getU32(read + READ_LOADED_COUNT)
     if (count >= LOADED_MAX) {
-      throw new VarveError('VARVE_OUT_OF_MEMORY', 'a read met more uncacheable blocks than it can hold')
+      throw new VarveError(
+        'VARVE_OUT_OF_MEMORY',
+        'a read met more uncacheable blocks than it can hold',
+      )
     }
     const record = this.#loaded + READ_LOADED_BYTES * count
     shared.setU32(record, address)
@@ -192,7 +196,11 @@ function findTable(view: ReadView, address: number): ResidentTable {
 }
 
 function unreadableIndirection(): VarveError {
-  return new VarveError('VARVE_UNSUPPORTED', 'this value lies in a blob file, which this version of varve does not read', {
-    details: { feature: 'kvSeparation' },
-  })
+  return new VarveError(
+    'VARVE_UNSUPPORTED',
+    'this value lies in a blob file, which this version of varve does not read',
+    {
+      details: { feature: 'kvSeparation' },
+    },
+  )
 }

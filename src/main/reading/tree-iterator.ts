@@ -6,8 +6,9 @@
  * I1: the two ends never yield the same key twice.
  * I2: the super version stays until the iterator is used up or disposed.
  */
-import type { ReadView } from '../../shared/iterator/read-view.js'
+
 import { type OperandResolver, RangeScan } from '../../shared/iterator/range-scan.js'
+import type { ReadView } from '../../shared/iterator/read-view.js'
 import type { BlockGiver } from '../../shared/iterator/run-cursor.js'
 import { SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
 import type { Workspace } from '../../shared/memory/workspace.js'
@@ -88,9 +89,12 @@ class End {
 
 /** Warns of iterators that were dropped without being used up or disposed: they hold files and memory. */
 const forgotten = new FinalizationRegistry<() => void>((release) => {
-  process.emitWarning('a varve iterator was not disposed; use `using`, a for…of loop, or call return()', {
-    code: 'VARVE_ITERATOR_LEAK',
-  })
+  process.emitWarning(
+    'a varve iterator was not disposed; use `using`, a for…of loop, or call return()',
+    {
+      code: 'VARVE_ITERATOR_LEAK',
+    },
+  )
   release()
 })
 
@@ -168,7 +172,8 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   }
 
   #step(end: End, other: End): IteratorResult<T, undefined> {
-    if (this.#state.isDone || this.#remaining <= 0 || !this.#advance(end, other)) return this.return()
+    if (this.#state.isDone || this.#remaining <= 0 || !this.#advance(end, other))
+      return this.return()
     this.#remaining--
     return { done: false, value: this.#read(end.row) }
   }

@@ -4,8 +4,8 @@
  */
 import { rangeError, typeError } from '../../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
-import { coveringSeqno, type ReadView } from '../../shared/iterator/read-view.js'
 import { noOperands, RangeScan } from '../../shared/iterator/range-scan.js'
+import { coveringSeqno, type ReadView } from '../../shared/iterator/read-view.js'
 import { SCAN_EVERY_VERSION } from '../../shared/kernel/layout.js'
 import { requireKeyLength } from '../options.js'
 import type { TreeCore } from '../tree-core.js'
@@ -62,7 +62,10 @@ function behind(key: Uint8Array): Uint8Array {
 }
 
 /** Bounds as [lower, upper): a key is above `k` exactly when it is at or above `k` with a zero byte behind. */
-function boundsOf(options: RangeOptions): { lower: Uint8Array | undefined; upper: Uint8Array | undefined } {
+function boundsOf(options: RangeOptions): {
+  lower: Uint8Array | undefined
+  upper: Uint8Array | undefined
+} {
   let lower: Uint8Array | undefined
   let upper: Uint8Array | undefined
   const raise = (bound: Uint8Array): void => {
@@ -132,9 +135,12 @@ export class TreeReads {
     const end = prefixEnd(start)
     const bounds = boundsOf({
       ...options,
-      ...(start.length > 0 && options.gte === undefined && options.gt === undefined ? { gte: start } : {}),
+      ...(start.length > 0 && options.gte === undefined && options.gt === undefined
+        ? { gte: start }
+        : {}),
     })
-    const isLower = end !== undefined && (bounds.upper === undefined || Buffer.compare(end, bounds.upper) < 0)
+    const isLower =
+      end !== undefined && (bounds.upper === undefined || Buffer.compare(end, bounds.upper) < 0)
     const isHigher =
       start.length > 0 && (bounds.lower === undefined || Buffer.compare(start, bounds.lower) > 0)
     return this.#iterator(
@@ -201,7 +207,9 @@ export class TreeReads {
     const { workspace } = this.#core.environment
     const range = { ...bounds, seqno, isReverse: false, flags }
     const resolve =
-      flags === SCAN_EVERY_VERSION ? noOperands : (key: Uint8Array) => this.#resolve(view, key, seqno)
+      flags === SCAN_EVERY_VERSION
+        ? noOperands
+        : (key: Uint8Array) => this.#resolve(view, key, seqno)
     return new RangeScan(workspace, this.#core.provider, view, range, resolve)
   }
 

@@ -67,7 +67,11 @@ function findTables(core: TreeCore, ids: ReadonlySet<number>): Table[] {
     .map(({ table }) => table)
 }
 
-function drop(core: TreeCore, ids: ReadonlySet<number>, tables: readonly Table[]): CompactionResult {
+function drop(
+  core: TreeCore,
+  ids: ReadonlySet<number>,
+  tables: readonly Table[],
+): CompactionResult {
   const install = core.seqno.next()
   core.install(core.latest.version.withDropped(ids), new Set(), install + 1)
   core.visibleSeqno.fetchMax(install + 1)

@@ -4,9 +4,10 @@
  * A region is large because a job cannot ask for more: it must hold a few times the longest value, a filter being built,
  * and the index of a table. Only what is used of it is ever touched.
  */
+
+import { VarveError } from '../../shared/base/errors.js'
 import type { JobRegion } from '../../shared/jobs/jobs.js'
 import { JOB_CONTROL_BYTES } from '../../shared/kernel/layout.js'
-import { VarveError } from '../../shared/base/errors.js'
 import type { Environment } from '../environment.js'
 
 const MIB = 1024 * 1024

@@ -35,10 +35,14 @@ export class MaintenancePool implements JobExecutor {
     try {
       answer = (await this.#start().run({ memory, job })) as WorkerAnswer
     } catch (cause) {
-      throw new VarveError('VARVE_IO', `the worker of a ${job.kind} job was lost; it will be tried again`, {
-        details: { operation: job.kind, errno: null },
-        cause,
-      })
+      throw new VarveError(
+        'VARVE_IO',
+        `the worker of a ${job.kind} job was lost; it will be tried again`,
+        {
+          details: { operation: job.kind, errno: null },
+          cause,
+        },
+      )
     }
     if ('error' in answer) throw decodeError(answer.error)
     return answer.result

@@ -77,12 +77,18 @@ export class Scheduler {
 
   /** Resolves when nothing is queued or running. */
   async idle(): Promise<void> {
-    while (this.#flushes.size + this.#flushes.pending + this.#compactions.size + this.#compactions.pending > 0) {
+    while (
+      this.#flushes.size +
+        this.#flushes.pending +
+        this.#compactions.size +
+        this.#compactions.pending >
+      0
+    ) {
       await Promise.all([this.#flushes.onIdle(), this.#compactions.onIdle()])
     }
   }
 
-  /** Resolves after the next job has ended, well or not. */
+  /** Resolves after the next job that changed something or failed. */
   async nextChange(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#changeWaiters.add(resolve)
@@ -123,7 +129,6 @@ export class Scheduler {
       if (this.#isStopped && VarveError.is(error, 'VARVE_ABORTED')) return
       this.#core.reportError(error instanceof Error ? error : new Error(String(error)))
       this.#retryLater()
-    } finally {
       this.#notify()
     }
   }
@@ -149,19 +154,26 @@ export class Scheduler {
     return result
   }
 
-  async #runCompaction(strategy: CompactionStrategy, watermark: Watermark): Promise<CompactionResult> {
+  async #runCompaction(
+    strategy: CompactionStrategy,
+    watermark: Watermark,
+  ): Promise<CompactionResult> {
+    const core = this.#core
     try {
       const result = await runCompactionTask(
-        this.#core,
+        core,
         this.#executor,
         this.#hidden,
         strategy,
         watermark,
       )
-      if (result.action !== 'nothing') this.#core.emit('compaction', result)
-      return result
-    } finally {
+      if (result.action === 'nothing') return result
+      core.emit('compaction', result)
       this.#notify()
+      return result
+    } catch (error) {
+      this.#notify()
+      throw error
     }
   }
 

@@ -59,7 +59,10 @@ export class VersionHistory {
 
   /** Replaces the latest by one of the same data: a rotation, which persists nothing. */
   replaceLatest(next: SuperVersion): void {
-    assert(next.exactFrom === this.latest.exactFrom, 'a replacement is as exact as what it replaces')
+    assert(
+      next.exactFrom === this.latest.exactFrom,
+      'a replacement is as exact as what it replaces',
+    )
     const previous = this.#entries.pop() as SuperVersion
     this.#entries.push(next)
     previous.release()

@@ -13,7 +13,7 @@
  */
 import { rangeError, typeError, VarveError } from '../../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
-import { MEMTABLE_ARENA_TOP, KIND_VALUE } from '../../shared/kernel/layout.js'
+import { KIND_VALUE, MEMTABLE_ARENA_TOP } from '../../shared/kernel/layout.js'
 import type { SharedMemory } from '../../shared/memory/shared-memory.js'
 import { requireKeyLength } from '../options.js'
 import type { TreeCore } from '../tree-core.js'
@@ -24,11 +24,18 @@ import type { BatchEntry, BytesLike, WriteBatch } from './write-batch.js'
 export function byteLengthOf(value: BytesLike, what: string): number {
   if (typeof value === 'string') return Buffer.byteLength(value)
   if (value instanceof Uint8Array) return value.length
-  throw typeError(`a ${what} must be a string or a Uint8Array, not ${value === null ? 'null' : typeof value}`)
+  throw typeError(
+    `a ${what} must be a string or a Uint8Array, not ${value === null ? 'null' : typeof value}`,
+  )
 }
 
 /** Copies `value` to `address`. REQUIRES: `length` is its byteLengthOf. */
-export function placeBytes(shared: SharedMemory, value: BytesLike, address: number, length: number): void {
+export function placeBytes(
+  shared: SharedMemory,
+  value: BytesLike,
+  address: number,
+  length: number,
+): void {
   if (typeof value === 'string') shared.buffer.write(value, address, length, 'utf8')
   else shared.bytes.set(value, address)
 }
@@ -107,7 +114,8 @@ export class Writer {
     const { active } = this.#core.latest
     const { kernel } = this.#core.environment.shared
     const worst = bytes + count * ENTRY_OVERHEAD_WORST_BYTES
-    if (active !== undefined && kernel.memtable_reserve(active.address, 1, worst) !== 0) return active
+    if (active !== undefined && kernel.memtable_reserve(active.address, 1, worst) !== 0)
+      return active
     if (active?.isEmpty && kernel.memtable_reserve(active.address, 1, bytes) !== 0) return active
     return this.#freshRoom(1, bytes)
   }
@@ -117,7 +125,10 @@ export class Writer {
     const core = this.#core
     const { kernel } = core.environment.shared
     const { active } = core.latest
-    if (active !== undefined && kernel.memtable_reserve(active.address, keyLength, valueLength) !== 0) {
+    if (
+      active !== undefined &&
+      kernel.memtable_reserve(active.address, keyLength, valueLength) !== 0
+    ) {
       return active
     }
     return this.#freshRoom(keyLength, valueLength)
@@ -128,13 +139,20 @@ export class Writer {
     const { kernel } = core.environment.shared
     const { active, sealed } = core.latest
     const limit = core.runtime.memtableBytes
-    if (keyLength + valueLength + KEY_BYTES_MAX > limit) throw tooLarge(keyLength + valueLength, limit)
-    if (active !== undefined && !active.isEmpty && sealed.length >= core.runtime.maxSealedMemtables) {
+    if (keyLength + valueLength + KEY_BYTES_MAX > limit)
+      throw tooLarge(keyLength + valueLength, limit)
+    if (
+      active !== undefined &&
+      !active.isEmpty &&
+      sealed.length >= core.runtime.maxSealedMemtables
+    ) {
       this.#onSealed()
       throw new VarveError(
         'VARVE_STALLED',
         `all ${sealed.length + 1} write buffers of ${core.root} are full; await tree.drained() and write again` +
-          (core.lastError === undefined ? '' : ` (the last flush failed: ${core.lastError.message})`),
+          (core.lastError === undefined
+            ? ''
+            : ` (the last flush failed: ${core.lastError.message})`),
         { details: { sealed: sealed.length, memtableBytes: limit }, cause: core.lastError },
       )
     }
@@ -170,5 +188,8 @@ function tooLarge(bytes: number, limit: number): RangeError {
 }
 
 function batchDoesNotFit(top: number): VarveError {
-  return new VarveError('VARVE_ASSERTION', `a batch outgrew the room that was found for it (top ${top})`)
+  return new VarveError(
+    'VARVE_ASSERTION',
+    `a batch outgrew the room that was found for it (top ${top})`,
+  )
 }
