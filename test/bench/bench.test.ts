@@ -1,9 +1,8 @@
 /** The macro bench runs tiny, so that it cannot rot: every workload, and equal results in all rounds. */
-import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import t from 'tap'
 import { runBench } from '../../bench/run.js'
 
-test('every macro workload runs, and finds in each round what it found before', async () => {
+t.test('every macro workload runs, and finds in each round what it found before', async (test) => {
   const rows = await runBench({
     num: 2000,
     keySize: 16,
@@ -14,10 +13,10 @@ test('every macro workload runs, and finds in each round what it found before', 
     rounds: 2,
     workloads: [],
   })
-  assert.ok(rows.length >= 17)
-  for (const row of rows) assert.ok(row.wallNs > 0, row.name)
+  test.ok(rows.length >= 17)
+  for (const row of rows) test.ok(row.wallNs > 0, row.name)
   const scanned = rows.filter(({ name }) => name === 'readseq' || name === 'readreverse')
-  assert.deepEqual(
+  test.same(
     scanned.map(({ operations }) => operations),
     [2000, 2000],
   )
