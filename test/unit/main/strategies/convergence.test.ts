@@ -4,7 +4,11 @@
  */
 import t, { type Test } from 'tap'
 import { leveled } from '../../../../src/main/strategies/leveled.js'
-import type { LeveledOptions } from '../../../../src/main/strategies/leveled-options.js'
+import {
+  type LeveledOptions,
+  leveledSettings,
+} from '../../../../src/main/strategies/leveled-options.js'
+import { planLevels } from '../../../../src/main/strategies/leveled-targets.js'
 import { moveDown } from '../../../../src/main/strategies/move-down.js'
 import { sizeTiered } from '../../../../src/main/strategies/size-tiered.js'
 import type {
@@ -162,6 +166,9 @@ for (const disturbances of [0, 12]) {
       const [l0 = [], ...deeper] = version.levels
       if (l0.length > 1) throw new Error('L0 rests with several runs')
       if (l0.flat().length >= options.l0Threshold) throw new Error('L0 rests over its threshold')
+      const plan = planLevels(version, new Set(), leveledSettings(options))
+      const isOver = (level: number) => plan.freeBytes[level]! > plan.targets[level]!
+      if ([1, 2, 3, 4, 5].some(isOver)) throw new Error('a level rests over its target')
       const isOneRun = deeper.every((runs) => runs.length <= 1)
       if (disturbances === 0 && !options.multiLevel && !isOneRun) {
         throw new Error('a level rests with several runs')
