@@ -389,7 +389,10 @@ export const READ_FOUND_KIND = 44
 export const READ_FOUND_SEQNO = 48
 export const READ_FOUND_VALUE = 56
 export const READ_FOUND_VALUE_LENGTH = 60
-/** READ_WANTS_BLOCK: the block that is missing. */
+/**
+ * READ_WANTS_BLOCK: the block that is missing. Putting it into the cache may evict the block that READ_FOUND_VALUE
+ * points into: whoever loads copies the value first, and points the field at the copy.
+ */
 export const READ_WANTED_TABLE = 64
 export const READ_WANTED_KIND = 68
 export const READ_WANTED_OFFSET = 72
