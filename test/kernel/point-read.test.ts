@@ -4,6 +4,7 @@
  * restrictions. Blocks come from the cache, or are loaded for the read alone.
  */
 import t from 'tap'
+import type { ViewRun } from '../../src/shared/iterator/read-view.js'
 import {
   READ_ABSENT,
   READ_BYTES,
@@ -26,177 +27,37 @@ import {
   READ_WANTED_SIZE,
   READ_WANTED_TABLE,
   READ_WANTS_BLOCK,
-  RUN_BYTES,
-  RUN_LEVEL,
-  RUN_TABLE_COUNT,
-  RUN_TABLES,
-  STATE_BYTES,
-  STATE_MEMTABLE_COUNT,
-  STATE_MEMTABLES,
-  STATE_RUN_COUNT,
-  STATE_RUNS,
 } from '../../src/shared/kernel/layout.js'
-import {
-  type ReferenceRun,
-  type ReferenceState,
-  type ReferenceTable,
-  readPoint,
-} from '../../src/shared/kernel/reference/point-read.js'
+import { readPoint } from '../../src/shared/kernel/reference/point-read.js'
 import type { Version } from '../../src/shared/kernel/reference/version.js'
 import { BlockCache } from '../../src/shared/memory/block-cache.js'
-import { BlockLoader } from '../../src/shared/table/block-loader.js'
 import { BlockProvider } from '../../src/shared/table/block-provider.js'
-import type { FilterShape } from '../../src/shared/table/filter-builder.js'
-import { ResidentTable } from '../../src/shared/table/resident-table.js'
-import { TableFile } from '../../src/shared/table/table-file.js'
-import { buildMemtable } from '../support/kernel-merge.js'
+import type { ResidentTable } from '../../src/shared/table/resident-table.js'
 import { Random, runSeed } from '../support/random.js'
-import { fileSystemWith, writeTable } from '../support/tables.js'
-import { randomKeys, randomVersions, show } from '../support/versions.js'
+import { TestStates } from '../support/states.js'
+import { show } from '../support/versions.js'
 import { testWorkspace } from '../support/workspace.js'
 
 const random = new Random(runSeed())
 t.comment(`SEED=${random.seed}`)
 const workspace = testWorkspace(256)
 const { shared, heap } = workspace
-const loader = new BlockLoader(workspace)
-let owners = 1
+const states = new TestStates(workspace, random)
 let wanted = 0
-
-const FILTERS: readonly FilterShape[] = [
-  { bits: 0, format: 'v5', isPartitioned: false },
-  { bits: 8, format: 'v5', isPartitioned: false },
-  { bits: 8, format: 'v5', isPartitioned: true },
-  { bits: 8, format: 'varve', isPartitioned: false },
-  { bits: 8, format: 'varve', isPartitioned: true },
-  // So weak that false positives are the rule.
-  { bits: 1, format: 'varve', isPartitioned: false },
-]
-
-interface OpenRun {
-  readonly level: number
-  readonly tables: readonly ResidentTable[]
-}
-
-/** A table of `versions` as the reader sees it, their seqnos effective. */
-function openTable(versions: readonly Version[], globalSeqno: number, restriction?: Uint8Array) {
-  const id = owners++
-  const local = versions.map((version) => ({ ...version, seqno: version.seqno - globalSeqno }))
-  const { bytes } = writeTable(workspace, id, local, {
-    blockSize: random.pick([1, 60, 500, 4096]),
-    restartInterval: random.pick([1, 4, 16]),
-    filter: random.pick(FILTERS),
-    indexSpillBytes: random.pick([0, 4 << 20]),
-    compression: { kind: random.pick(['none', 'lz4'] as const) },
-  })
-  const file = fileSystemWith(`/${id}`, bytes).openRead(`/${id}`)
-  const table = TableFile.open(workspace, loader, file, { id })
-  return new ResidentTable(workspace, loader, table, { owner: id, globalSeqno, restriction })
-}
-
-/** A run of up to four tables over disjoint pieces of the key space. */
-function randomRun(
-  level: number,
-  keys: readonly Uint8Array[],
-  seqnos: readonly [number, number],
-): [OpenRun, ReferenceRun] {
-  const tables: ResidentTable[] = []
-  const plain: ReferenceTable[] = []
-  for (let at = 0; at < keys.length; ) {
-    const count = 1 + random.below(keys.length)
-    const part = keys.slice(at, at + count)
-    at += count
-    const globalSeqno = random.chance(0.3) ? seqnos[0] : 0
-    const shape = { seqnoMin: seqnos[0], seqnoMax: seqnos[1], versionsMax: random.pick([1, 3, 12]) }
-    const versions = randomVersions(random, part, shape)
-    if (versions.length === 0) continue
-    const restriction = random.chance(0.2) ? random.pick(part) : undefined
-    tables.push(openTable(versions, globalSeqno, restriction))
-    plain.push({ versions, restriction })
-  }
-  return [
-    { level, tables },
-    { level, tables: plain },
-  ]
-}
-
-const pieces: number[] = []
-
-function take(bytes: number): number {
-  const address = heap.allocate(Math.max(8, bytes))
-  shared.bytes.fill(0, address, address + bytes)
-  pieces.push(address)
-  return address
-}
-
-/** The STATE structure over memtables and runs. */
-function publish(memtables: readonly number[], runs: readonly OpenRun[]): number {
-  const state = take(STATE_BYTES)
-  const list = (addresses: readonly number[]): number => {
-    const at = take(4 * addresses.length)
-    addresses.forEach((address, i) => {
-      shared.setU32(at + 4 * i, address)
-    })
-    return at
-  }
-  const records = take(RUN_BYTES * runs.length)
-  runs.forEach(({ level, tables }, i) => {
-    const run = records + RUN_BYTES * i
-    shared.setU32(run + RUN_LEVEL, level)
-    shared.setU32(run + RUN_TABLE_COUNT, tables.length)
-    shared.setU32(run + RUN_TABLES, list(tables.map(({ address }) => address)))
-  })
-  shared.setU32(state + STATE_MEMTABLE_COUNT, memtables.length)
-  shared.setU32(state + STATE_MEMTABLES, list(memtables))
-  shared.setU32(state + STATE_RUN_COUNT, runs.length)
-  shared.setU32(state + STATE_RUNS, records)
-  return state
-}
-
-/** Sources from old to new; seqnos rise with them, but for L0 runs, which overlap in any order. */
-function randomState() {
-  const keys = randomKeys(random, 1 + random.below(random.pick([2, 20, 120])))
-  const some = (share: number): Uint8Array[] => keys.filter(() => random.chance(share))
-  const deeper = [6, 3, 3, 1].filter(() => random.chance(0.6))
-  const runs: [OpenRun, ReferenceRun][] = []
-  let seqno = 0
-  for (const level of deeper) {
-    runs.unshift(randomRun(level, some(0.7), [seqno, seqno + 15]))
-    if (level !== 3) seqno += 16
-  }
-  seqno += 16
-  for (let i = random.below(4); i > 0; i--) {
-    runs.unshift(randomRun(0, some(0.5), [seqno, seqno + 15]))
-  }
-  const memtables: Version[][] = []
-  for (let i = random.below(4); i > 0; i--) {
-    seqno += 16
-    const shape = { seqnoMin: seqno, seqnoMax: seqno + 15, versionsMax: 3 }
-    memtables.unshift(randomVersions(random, some(0.2), shape))
-  }
-  const plain: ReferenceState = { memtables, runs: runs.map(([, run]) => run) }
-  const open = runs.map(([run]) => run)
-  const addresses = memtables.map((versions) => {
-    const memtable = buildMemtable(workspace, versions)
-    pieces.push(memtable)
-    return memtable
-  })
-  return { keys, plain, open, address: publish(addresses, open), seqnoMax: seqno + 17 }
-}
 
 /** Reads one key by the kernel, loading what it wants. */
 class Reader {
   readonly #provider: BlockProvider
   readonly #cache: BlockCache
   readonly #tables: ReadonlyMap<number, ResidentTable>
-  readonly #read = take(READ_BYTES)
-  readonly #loaded = take(READ_LOADED_BYTES * 64)
-  readonly #key = take(65_535)
+  readonly #read = heap.allocate(READ_BYTES)
+  readonly #loaded = heap.allocate(READ_LOADED_BYTES * 64)
+  readonly #key = heap.allocate(65_535)
   readonly #state: number
 
-  constructor(capacityBytes: number, runs: readonly OpenRun[], state: number) {
+  constructor(capacityBytes: number, runs: readonly ViewRun[], state: number) {
     this.#cache = new BlockCache(shared, heap, capacityBytes)
-    this.#provider = new BlockProvider(workspace, loader, this.#cache)
+    this.#provider = new BlockProvider(workspace, states.loader, this.#cache)
     const tables = runs.flatMap((run) => run.tables)
     this.#tables = new Map(tables.map((table) => [table.address, table]))
     this.#state = state
@@ -226,6 +87,7 @@ class Reader {
   dispose(): void {
     this.#provider.dispose()
     this.#cache.dispose()
+    for (const piece of [this.#read, this.#loaded, this.#key]) heap.free(piece)
   }
 
   #result(result: number, key: Uint8Array): Version | undefined {
@@ -285,11 +147,11 @@ for (const [name, capacityBytes] of [
     const wrong: string[] = []
     wanted = 0
     for (let round = 0; round < 40; round++) {
-      const { keys, plain, open, address, seqnoMax } = randomState()
-      const reader = new Reader(capacityBytes, open, address)
+      const { keys, plain, runs, address, seqnoEnd } = states.random()
+      const reader = new Reader(capacityBytes, runs, address)
       const others = [random.bytes(3), Uint8Array.from([...random.pick(keys), 0])]
       for (const key of [...keys, ...others]) {
-        for (const seqno of [0, seqnoMax, random.below(seqnoMax), random.below(seqnoMax)]) {
+        for (const seqno of [0, seqnoEnd, random.below(seqnoEnd), random.below(seqnoEnd)]) {
           const found = reader.get(key, seqno)
           const expected = readPoint(plain, key, seqno)
           const [one, other] = [found, expected].map((version) => version && show(version))
@@ -297,8 +159,7 @@ for (const [name, capacityBytes] of [
         }
       }
       reader.dispose()
-      for (const run of open) for (const table of run.tables) table.dispose()
-      for (const piece of pieces.splice(0)) heap.free(piece)
+      states.release()
     }
     t.strictSame(wrong.slice(0, 5), [])
     t.ok(wanted > 100, `${wanted} blocks were wanted`)
@@ -313,17 +174,13 @@ t.test('versions of one key over many blocks, at every seqno', async (t) => {
         return { key, seqno: 600 - 2 * i, kind: 0, value: Uint8Array.of(i & 255) }
       }),
     )
-    const { bytes } = writeTable(workspace, 1, versions, { blockSize: 10, indexSpillBytes })
-    const file = fileSystemWith('/1', bytes).openRead('/1')
-    const table = TableFile.open(workspace, loader, file, { id: 1 })
-    const placement = { owner: 1, globalSeqno: 0, restriction: undefined }
-    const resident = new ResidentTable(workspace, loader, table, placement)
+    const resident = states.table(versions, { blockSize: 10, indexSpillBytes })
     const open = [{ level: 1, tables: [resident] }]
     const plain = {
       memtables: [],
       runs: [{ level: 1, tables: [{ versions, restriction: undefined }] }],
     }
-    const reader = new Reader(1 << 20, open, publish([], open))
+    const reader = new Reader(1 << 20, open, states.publish([], open))
     const wrong: number[] = []
     for (let seqno = 0; seqno <= 602; seqno++) {
       for (const key of keys) {
@@ -334,6 +191,6 @@ t.test('versions of one key over many blocks, at every seqno', async (t) => {
     }
     t.strictSame(wrong, [], `index spilled at ${indexSpillBytes} bytes`)
     reader.dispose()
-    resident.dispose()
+    states.release()
   }
 })
