@@ -165,7 +165,7 @@ export class TreeCore extends EventEmitter {
   rotate(): boolean {
     const { latest } = this
     const { active } = latest
-    if (active !== undefined && active.isEmpty) return false
+    if (active?.isEmpty) return false
     const { shared, heap } = this.environment
     const bytes = this.runtime.memtableBytes
     const fresh = new Memtable(shared, heap, this.#nextMemtableId++, bytes)

@@ -32,9 +32,11 @@ import {
   MERGE_WANTED,
   SOURCE_BYTES,
   SOURCE_CURSOR,
+  SOURCE_KEY_LENGTH,
   SOURCE_RANK,
   SOURCE_TYPE,
   SOURCE_TYPE_MEMTABLE,
+  SOURCE_VALUE_LENGTH,
 } from '../shared/kernel/layout.js'
 import type { ActorContext } from './actor-context.js'
 import type { OutputTables } from './output-tables.js'
@@ -98,6 +100,12 @@ function buildCompaction(
   return compaction
 }
 
+/** Key and value bytes of the entry that is next. */
+function topEntryBytes({ workspace: { shared } }: ActorContext, merge: number): number {
+  const source = shared.getU32(shared.getU32(merge + MERGE_HEAP))
+  return shared.getU32(source + SOURCE_KEY_LENGTH) + shared.getU32(source + SOURCE_VALUE_LENGTH)
+}
+
 /** Merges `inputs` into `output` until they are used up. On failure the output is discarded. */
 export function writeMerged(
   context: ActorContext,
@@ -126,7 +134,7 @@ export function writeMerged(
         output.rotate()
         shared.setU32(compaction + COMPACTION_ROTATE, 0)
       } else if (event === EVENT_NO_SPACE) {
-        output.writer.growBlock()
+        output.writer.growBlock(topEntryBytes(context, merge))
       } else if (event === EVENT_HASHES_FULL) {
         output.writer.cutFilter()
       }

@@ -57,7 +57,10 @@ class KernelHasher implements Hasher {
   }
 }
 
-/** A piece of the heap that grows when more is asked of it; its content does not survive growing. */
+/** A buffer larger than this gives memory back when much less is asked of it: one huge value must not stay. */
+const SHRINKING_BYTES = 1024 * 1024
+
+/** A piece of the heap that grows and shrinks with what is asked of it; its content does not survive that. */
 export class GrowingBuffer {
   readonly #heap: Heap
   #address: number
@@ -79,15 +82,21 @@ export class GrowingBuffer {
 
   /** Makes room for `bytes` at least, moving the buffer where it must. */
   reserve(bytes: number): void {
-    if (bytes <= this.#capacity) return
-    const address = this.#heap.allocate(bytes)
-    this.#heap.free(this.#address)
-    this.#address = address
-    this.#capacity = this.#heap.sizeOf(address)
+    if (bytes <= this.#capacity && !this.#isFarTooLarge(bytes)) return
+    // The old piece goes first: its bytes may be the ones that the new one needs.
+    this.dispose()
+    this.#address = this.#heap.allocate(bytes)
+    this.#capacity = this.#heap.sizeOf(this.#address)
+  }
+
+  #isFarTooLarge(bytes: number): boolean {
+    return this.#capacity > SHRINKING_BYTES && bytes < this.#capacity / 8
   }
 
   dispose(): void {
-    this.#heap.free(this.#address)
+    if (this.#address !== 0) this.#heap.free(this.#address)
+    this.#address = 0
+    this.#capacity = 0
   }
 }
 

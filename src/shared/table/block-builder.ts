@@ -22,6 +22,9 @@ import type { Workspace } from '../memory/workspace.js'
 /** Entries that a fresh builder has room for; it doubles from there. */
 const ENTRIES_FIRST = 512
 
+/** More than an entry's fixed fields and a block's trailer take. */
+const SLACK_BYTES = 4096
+
 export interface BlockShape {
   /** Bytes of entries that the first buffer holds. */
   readonly bytes: number
@@ -67,8 +70,8 @@ export class BlockBuilder {
     this.#workspace.shared.kernel.block_writer_reset(this.address)
   }
 
-  /** Twice the room of everything, the content kept. */
-  grow(): void {
+  /** Twice the room of everything, and room for an entry of `entryBytes` at least; the content is kept. */
+  grow(entryBytes = 0): void {
     const { shared, heap } = this.#workspace
     const body = this.#get(BLOCK_WRITER_OUT)
     const bodyBytes = this.#get(BLOCK_WRITER_TOP)
@@ -77,7 +80,8 @@ export class BlockBuilder {
     const entries = this.#get(BLOCK_WRITER_HEADS_CAPACITY)
     const hashes = this.#get(BLOCK_WRITER_HASHES)
     const headKey = this.#get(BLOCK_WRITER_HEAD_KEY)
-    this.#place(capacity * 2, entries * 2)
+    const needed = bodyBytes + entryBytes + 8 * entries + SLACK_BYTES
+    this.#place(needed > capacity * 2 ? needed : capacity * 2, entries * 2)
     const moved = this.#get(BLOCK_WRITER_OUT)
     shared.bytes.copyWithin(moved, body, body + bodyBytes)
     shared.bytes.copyWithin(this.#get(BLOCK_WRITER_HEADS), heads, heads + 4 * entries)

@@ -203,8 +203,9 @@ export class BlockLoader {
       this.#plain.reserve(plainLength)
       return
     }
-    // A resident block is bounded by its plaintext: 65,535 bytes of key for each 4 of it, in theory.
-    const next = this.#resident.capacity * 2
+    // Keys come out whole, so a block grows a little; one of nothing but long shared prefixes grows a lot.
+    const likely = plainLength + (plainLength >>> 2) + BUFFER_BYTES
+    const next = likely > this.#resident.capacity ? likely : this.#resident.capacity * 2
     if (next > FRAME_BYTES_MAX * 2) throw blockError(BLOCK_ERROR_SIZE, place)
     this.#resident.reserve(next)
   }

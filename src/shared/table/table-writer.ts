@@ -164,9 +164,9 @@ export class TableWriter {
     this.#plainBytes = 0
   }
 
-  /** ADD_NO_SPACE: gives the block more room. */
-  growBlock(): void {
-    this.#builder.grow()
+  /** ADD_NO_SPACE: gives the block more room, for an entry of `entryBytes` at least. */
+  growBlock(entryBytes = 0): void {
+    this.#builder.grow(entryBytes)
   }
 
   /** ADD_BLOCK_FULL: seals the data block and notes it in the index. Does nothing to an empty one. */
