@@ -180,6 +180,8 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
 
   /** Steps one end; false where it is at its end or has met the other one. */
   #advance(end: End, other: End): boolean {
+    // Keys are remembered only once both ends are in use; what the other one yielded last is still in its row.
+    if (other.isStarted) other.lastKey ??= this.#keyOf(other)
     let isThere: boolean
     try {
       isThere = end.next()
@@ -188,19 +190,13 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
       throw error
     }
     if (!isThere) return false
-    const { row } = end
-    // Where only one end is in use, keys need not be remembered.
-    if (!other.isStarted && end === this.#front) return true
-    const { shared } = this.#source.workspace
-    const key = shared.view(row.keyAddress, row.keyLength)
-    end.lastKey = Buffer.from(key)
-    return !this.#hasMet(other)
+    if (!other.isStarted) return true
+    end.lastKey = this.#keyOf(end)
+    return Buffer.compare(end.lastKey, other.lastKey as Buffer) !== 0
   }
 
-  #hasMet(other: End): boolean {
-    const mine = (other === this.#back ? this.#front : this.#back).lastKey
-    if (mine === undefined || other.lastKey === undefined) return false
-    return Buffer.compare(mine, other.lastKey) === 0
+  #keyOf({ row }: End): Buffer {
+    return this.#source.workspace.shared.copy(row.keyAddress, row.keyLength)
   }
 
   #read(row: RowPlace): T {
