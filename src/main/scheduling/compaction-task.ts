@@ -103,8 +103,13 @@ async function merge(
       return executor.run({ ...job, region, control })
     })
     const outputs = openProposals(core, result)
+    const ids = new Set(input.tableIds)
+    // The inputs were cleared meanwhile: their merge must not bring them back.
+    if (findTables(core, ids).length !== ids.size) {
+      discardTables(outputs)
+      return NOTHING
+    }
     try {
-      const ids = new Set(input.tableIds)
       const next = core.latest.version.withMerged(ids, outputs, input.destination)
       const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
       core.install(next, new Set(), exactFrom(result, watermark, highest))

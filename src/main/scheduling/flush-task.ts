@@ -70,6 +70,11 @@ export async function runFlushTask(
     executor.run(flushJob(core, sealed, { region, control, watermark })),
   )
   const tables = openProposals(core, result)
+  // The tree was cleared meanwhile: what was flushed is not part of it any more.
+  if (!sealed.every((memtable) => core.latest.sealed.includes(memtable))) {
+    discardTables(tables)
+    return undefined
+  }
   try {
     const { version } = core.latest
     const next = tables.length === 0 ? version : version.withFlushed(tables)
