@@ -86,15 +86,17 @@ export class TreeCore extends EventEmitter {
   /** Ends opening: `version` holds what is on disk. */
   start(version: Version): void {
     const { workspace } = this.environment
+    let highest = -1
+    for (const { table } of version.tables()) highest = Math.max(highest, table.highestSeqno)
+    // Files do not tell what was collected before they were written: only what the caller had retained is sure to be
+    // there for reads below the newest entry.
     const first = new SuperVersion(workspace, {
       active: undefined,
       sealed: [],
       version,
-      exactFrom: 0,
+      exactFrom: Math.min(highest + 1, this.runtime.retainFrom),
     })
     this.#history = new VersionHistory(first)
-    let highest = -1
-    for (const { table } of version.tables()) highest = Math.max(highest, table.highestSeqno)
     this.seqno.fetchMax(highest + 1)
     this.visibleSeqno.fetchMax(highest + 1)
   }

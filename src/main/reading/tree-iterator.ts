@@ -74,6 +74,13 @@ class End {
     return this.#scan.next(this.row)
   }
 
+  /** Keeps the key of the row at hand: the other end is about to be used for the first time. */
+  remember(): void {
+    if (!this.isStarted || this.lastKey !== undefined) return
+    const { shared } = this.#source.workspace
+    this.lastKey = Buffer.from(shared.view(this.row.keyAddress, this.row.keyLength))
+  }
+
   dispose(): void {
     this.#scan?.dispose()
     this.#scan = undefined
@@ -182,6 +189,7 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   #advance(end: End, other: End): boolean {
     let isThere: boolean
     try {
+      if (!end.isStarted) other.remember()
       isThere = end.next()
     } catch (error) {
       this[Symbol.dispose]()

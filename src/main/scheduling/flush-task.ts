@@ -3,6 +3,7 @@
  *
  * I1: one flush of a tree runs at a time; it takes all memtables that are sealed when it starts.
  * I2: a failed flush changes nothing: the memtables stay sealed, readable, and are flushed again.
+ * I3: what `clear` dropped while the job ran is not installed.
  */
 import type { FlushJob, JobResult } from '../../shared/jobs/jobs.js'
 import type { TreeCore } from '../tree-core.js'
@@ -70,6 +71,11 @@ export async function runFlushTask(
     executor.run(flushJob(core, sealed, { region, control, watermark })),
   )
   const tables = openProposals(core, result)
+  // The tree was cleared meanwhile: what was flushed is gone, and stays gone.
+  if (!sealed.every((memtable) => core.latest.sealed.includes(memtable))) {
+    discardTables(tables)
+    return undefined
+  }
   try {
     const { version } = core.latest
     const next = tables.length === 0 ? version : version.withFlushed(tables)
