@@ -156,7 +156,10 @@ export class TreeCore extends EventEmitter {
         globalSeqno: record.globalSeqno,
         restriction,
       })
-      return new Table(this.fs, path, record, resident)
+      const removeFile = (obsolete: string): void => {
+        if (this.#state !== 'closed') this.fs.remove(obsolete)
+      }
+      return new Table(removeFile, path, record, resident)
     } catch (error) {
       file.close()
       throw error
@@ -230,8 +233,8 @@ export class TreeCore extends EventEmitter {
   /** Gives everything up. REQUIRES: no job runs. */
   close(): void {
     if (this.#state === 'closed') return
-    this.#state = 'closed'
     this.#history?.close()
+    this.#state = 'closed'
     this.#history = undefined
     this.#manifest?.close()
     this.provider.dispose()

@@ -29,6 +29,8 @@ export interface IteratorSource {
   readonly workspace: Workspace
   readonly giver: BlockGiver
   readonly view: ReadView
+  /** Throws where the tree was closed: blocks cannot be read any more. */
+  readonly requireOpen: () => void
   /** Lets go of the view. */
   readonly release: () => void
   readonly resolve: OperandResolver
@@ -189,6 +191,7 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   #advance(end: End, other: End): boolean {
     let isThere: boolean
     try {
+      this.#source.requireOpen()
       if (!end.isStarted) other.remember()
       isThere = end.next()
     } catch (error) {

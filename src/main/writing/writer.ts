@@ -97,10 +97,16 @@ export class Writer {
 
   /** True where flush or compaction is behind: the next write buffer would be the last, or L0 has grown long. */
   shouldSlowDown(): boolean {
+    if (this.areBuffersFull()) return true
     const { latest, runtime } = this.#core
-    if (latest.sealed.length >= runtime.maxSealedMemtables) return true
     const l0Tables = latest.version.level(0).reduce((sum, run) => sum + run.length, 0)
     return l0Tables >= runtime.l0SlowdownTables
+  }
+
+  /** True where the active write buffer is the last one. */
+  areBuffersFull(): boolean {
+    const { latest, runtime } = this.#core
+    return latest.sealed.length >= runtime.maxSealedMemtables
   }
 
   #seqno(given: number | undefined): number {
