@@ -119,7 +119,9 @@ export class Tree implements AsyncDisposable {
   async drained(): Promise<void> {
     while (this.#core.isOpen && this.#writer.shouldSlowDown()) {
       this.#scheduler.poke()
-      await this.#scheduler.nextChange()
+      if (this.#writer.areBuffersFull()) await this.#scheduler.nextChange()
+      // Nothing would ever make a long L0 shorter where the strategy leaves it as it is.
+      else if (await this.#scheduler.nextChangeOrIdle()) break
     }
     this.#core.requireOpen()
   }
@@ -414,10 +416,15 @@ export class Tree implements AsyncDisposable {
 
   async #close(isFlushing: boolean): Promise<void> {
     const core = this.#core
+    // From here on writes are refused: none is accepted that the last flush would miss.
+    core.beginClose()
     try {
-      if (isFlushing) await this.flush()
+      if (isFlushing) {
+        const { active } = core.latest
+        if (active !== undefined && !active.isEmpty) core.rotate()
+        await this.#scheduler.flush()
+      }
     } finally {
-      core.beginClose()
       await this.#scheduler.stop()
       this.#reads.dispose()
       core.close()

@@ -29,6 +29,8 @@ export interface IteratorSource {
   readonly workspace: Workspace
   readonly giver: BlockGiver
   readonly view: ReadView
+  /** Throws where the tree was closed: blocks cannot be read any more. */
+  readonly requireOpen: () => void
   /** Lets go of the view. */
   readonly release: () => void
   readonly resolve: OperandResolver
@@ -72,6 +74,13 @@ class End {
   next(): boolean {
     this.#scan ??= this.#start()
     return this.#scan.next(this.row)
+  }
+
+  /** Keeps the key of the row at hand: the other end is about to be used for the first time. */
+  remember(): void {
+    if (!this.isStarted || this.lastKey !== undefined) return
+    const { shared } = this.#source.workspace
+    this.lastKey = Buffer.from(shared.view(this.row.keyAddress, this.row.keyLength))
   }
 
   dispose(): void {
@@ -184,6 +193,8 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
     if (other.isStarted) other.lastKey ??= this.#keyOf(other)
     let isThere: boolean
     try {
+      this.#source.requireOpen()
+      if (!end.isStarted) other.remember()
       isThere = end.next()
     } catch (error) {
       this[Symbol.dispose]()

@@ -2,7 +2,7 @@
  * Carries out what a strategy chose: moves and drops at once, merges by a job (semantics.md 16). Main thread.
  *
  * I1: tables of a running merge are hidden from other choices, and shown again however it ends.
- * I2: a merge installs all outputs and removes all inputs in one step, or nothing.
+ * I2: a merge installs all outputs and removes all inputs in one step, or nothing; nothing where `clear` took an input.
  */
 import { LEVEL_COUNT } from '../../shared/base/limits.js'
 import type { CompactionJob, TableInput } from '../../shared/jobs/jobs.js'

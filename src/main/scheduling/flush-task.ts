@@ -3,6 +3,7 @@
  *
  * I1: one flush of a tree runs at a time; it takes all memtables that are sealed when it starts.
  * I2: a failed flush changes nothing: the memtables stay sealed, readable, and are flushed again.
+ * I3: what `clear` dropped while the job ran is not installed.
  */
 import type { FlushJob, JobResult } from '../../shared/jobs/jobs.js'
 import type { TreeCore } from '../tree-core.js'
