@@ -23,18 +23,19 @@ export const XXH3_SECRET_BYTES = 192
 /** First address that regions may take. */
 export const REGIONS_ADDRESS = 65536
 
-// Memtable (assembly/memtable*.ts, where the structures are drawn). A region starts on a 64-byte boundary:
+// Memtable (assembly/memtable*.ts, where the structures are drawn). A region starts on a 64-byte
+// boundary:
 //
-//   header | writer's scratch | hash table | entries, growing up -> ... free ... <- nodes, growing down
+//   header | writer's scratch | hash table | entries, growing up -> free <- nodes, growing down
 //
 export const MEMTABLE_BYTES_MIN = 16_384
 /** A hash slot names an entry in 24 bits, in granules of at most 64 bytes. */
 export const MEMTABLE_BYTES_MAX = 0x4000_0000
-/** Entries of regions up to 64 MiB lie on 4-byte boundaries; each doubling of the region doubles that. */
+/** Entries lie on 4-byte boundaries up to 64 MiB; each doubling of the region doubles that. */
 export const MEMTABLE_GRANULE_SHIFT_MIN = 2
 /** Region bytes per hash slot: 116-byte entries in a full region load the table to 0.56. */
 export const MEMTABLE_BYTES_PER_HASH_SLOT = 96
-/** Free bytes per slot of the overflow table: a new key takes 36 at the least, so that table never fills. */
+/** Free bytes per slot of the overflow table: a key takes 36 at the least, so it never fills. */
 export const MEMTABLE_BYTES_PER_OVERFLOW_SLOT = 32
 // The header's first line: read by every reader, written seldom.
 /** u32, atomic: the tree's root node. */
