@@ -43,7 +43,6 @@ const RECORD_OLDER: usize = 4
 /** Bytes of a version record. */
 export const RECORD_BYTES: i32 = 8
 
-// @inline: field access, in every hot loop.
 @inline export function entry_seqno(entry: usize): u64 {
   return load<u64>(entry, ENTRY_SEQNO)
 }
