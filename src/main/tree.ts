@@ -367,6 +367,7 @@ export class Tree implements AsyncDisposable {
   }
 
   cacheStats(): CacheStats {
+    this.#core.requireOpen()
     return this.#core.cache.stats()
   }
 
@@ -414,10 +415,15 @@ export class Tree implements AsyncDisposable {
 
   async #close(isFlushing: boolean): Promise<void> {
     const core = this.#core
+    // From here on nobody writes: a write that came while the last flush runs would be lost without a word.
+    core.beginClose()
     try {
-      if (isFlushing) await this.flush()
+      if (isFlushing) {
+        const { active } = core.latest
+        if (active !== undefined && !active.isEmpty) core.rotate()
+        await this.#scheduler.flush()
+      }
     } finally {
-      core.beginClose()
       await this.#scheduler.stop()
       this.#reads.dispose()
       core.close()
