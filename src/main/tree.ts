@@ -369,6 +369,7 @@ export class Tree implements AsyncDisposable {
   }
 
   cacheStats(): CacheStats {
+    this.#core.requireOpen()
     return this.#core.cache.stats()
   }
 
