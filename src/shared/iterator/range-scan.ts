@@ -145,8 +145,13 @@ export class RangeScan {
     shared.setU32(this.#merge + MERGE_SOURCES, this.#sources)
     shared.setU32(this.#merge + MERGE_SOURCE_COUNT, sourceCount)
     shared.setU32(this.#merge + MERGE_HEAP, this.#sources + SOURCE_BYTES * sourceCount)
-    this.#seekSources()
-    this.#initScan()
+    try {
+      this.#seekSources()
+      this.#initScan()
+    } catch (error) {
+      this.dispose()
+      throw error
+    }
   }
 
   /**
