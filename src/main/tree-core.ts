@@ -88,17 +88,17 @@ export class TreeCore extends EventEmitter {
     const { workspace } = this.environment
     let highest = -1
     for (const { table } of version.tables()) highest = Math.max(highest, table.highestSeqno)
+    this.seqno.fetchMax(highest + 1)
+    this.visibleSeqno.fetchMax(highest + 1)
     // Files do not tell what was collected before they were written: only what the caller had retained is sure to be
-    // there for reads below the newest entry.
+    // there for reads of the past.
     const first = new SuperVersion(workspace, {
       active: undefined,
       sealed: [],
       version,
-      exactFrom: Math.min(highest + 1, this.runtime.retainFrom),
+      exactFrom: Math.min(this.visibleSeqno.get(), this.runtime.retainFrom),
     })
     this.#history = new VersionHistory(first)
-    this.seqno.fetchMax(highest + 1)
-    this.visibleSeqno.fetchMax(highest + 1)
   }
 
   get history(): VersionHistory {

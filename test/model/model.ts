@@ -100,18 +100,14 @@ export class Model {
     }
   }
 
-  /** The same state in a model of its own. */
-  clone(): Model {
-    const copy = new Model()
+  /** What was written at or above `seqno` is lost. */
+  drop(seqno: number): void {
     for (const [name, versions] of this.#versions) {
-      copy.#versions.set(
+      this.#versions.set(
         name,
-        versions.map((version) => ({ ...version })),
+        versions.filter((version) => version.seqno < seqno),
       )
     }
-    copy.#keys = [...this.#keys]
-    copy.#isSorted = this.#isSorted
-    return copy
   }
 
   #put(name: string, version: KeyVersion, key: Buffer): void {

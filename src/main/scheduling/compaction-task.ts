@@ -10,7 +10,13 @@ import { givenDictionary } from '../options.js'
 import type { CompactionInput, CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
-import { discardTables, exactFrom, openProposals, type Watermark } from './flush-task.js'
+import {
+  abandonTables,
+  discardTables,
+  exactFrom,
+  openProposals,
+  type Watermark,
+} from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import { withJobMemory } from './job-region.js'
 import { outputPlan } from './output-plan.js'
@@ -114,7 +120,7 @@ async function merge(
       const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
       core.install(next, new Set(), exactFrom(result, watermark, highest))
     } catch (error) {
-      discardTables(outputs)
+      abandonTables(outputs)
       throw error
     }
     for (const table of tables) table.markObsolete()

@@ -50,10 +50,18 @@ export function openProposals(core: TreeCore, result: JobResult): Table[] {
   }
 }
 
-/** Lets go of tables that were opened but not installed. Their files are orphans until the next open. */
+/** Removes tables that were opened but that no manifest names. */
 export function discardTables(tables: readonly Table[]): void {
+  for (const table of tables) table.markObsolete()
+  abandonTables(tables)
+}
+
+/**
+ * Lets go of tables whose installation failed, and keeps their files: the manifest on disk may name them all the same.
+ * The next open knows, and removes them where it does not.
+ */
+export function abandonTables(tables: readonly Table[]): void {
   for (const table of tables) {
-    table.markObsolete()
     table.acquire()
     table.release()
   }
@@ -82,7 +90,7 @@ export async function runFlushTask(
     const highest = sealed.reduce((most, memtable) => Math.max(most, memtable.highestSeqno ?? 0), 0)
     core.install(next, new Set(sealed), exactFrom(result, watermark, highest))
   } catch (error) {
-    discardTables(tables)
+    abandonTables(tables)
     throw error
   }
   core.history.collect(watermark.seqno)
