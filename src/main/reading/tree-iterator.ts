@@ -52,16 +52,16 @@ class End {
   readonly row: RowPlace = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
   readonly #source: IteratorSource
   readonly #range: IteratorRange
-  readonly #isReverse: boolean
+  readonly isReverse: boolean
   readonly #flags: number
   #scan: RangeScan | undefined
-  /** The last key that this end yielded, kept only while the other end is in use. */
+  /** The last key that this end yielded, kept only where the other end is in use too. */
   lastKey: Buffer | undefined
 
   constructor(source: IteratorSource, range: IteratorRange, isReverse: boolean, flags: number) {
     this.#source = source
     this.#range = range
-    this.#isReverse = isReverse
+    this.isReverse = isReverse
     this.#flags = flags
   }
 
@@ -82,7 +82,7 @@ class End {
   #start(): RangeScan {
     const { workspace, giver, view, resolve } = this.#source
     const { lower, upper, seqno } = this.#range
-    const range = { lower, upper, seqno, isReverse: this.#isReverse, flags: this.#flags }
+    const range = { lower, upper, seqno, isReverse: this.isReverse, flags: this.#flags }
     return new RangeScan(workspace, giver, view, range, resolve)
   }
 }
@@ -188,19 +188,15 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
       throw error
     }
     if (!isThere) return false
-    const { row } = end
     // Where only one end is in use, keys need not be remembered.
-    if (!other.isStarted && end === this.#front) return true
+    if (!other.isStarted) return true
     const { shared } = this.#source.workspace
-    const key = shared.view(row.keyAddress, row.keyLength)
-    end.lastKey = Buffer.from(key)
-    return !this.#hasMet(other)
-  }
-
-  #hasMet(other: End): boolean {
-    const mine = (other === this.#back ? this.#front : this.#back).lastKey
-    if (mine === undefined || other.lastKey === undefined) return false
-    return Buffer.compare(mine, other.lastKey) === 0
+    // The row that an end stands on stays where it is until that end steps on: an end that has been alone is asked now.
+    const keyOf = ({ row }: End): Buffer => Buffer.from(shared.view(row.keyAddress, row.keyLength))
+    other.lastKey ??= keyOf(other)
+    end.lastKey = keyOf(end)
+    const order = Buffer.compare(end.lastKey, other.lastKey)
+    return end.isReverse ? order > 0 : order < 0
   }
 
   #read(row: RowPlace): T {
