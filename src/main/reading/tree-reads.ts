@@ -41,7 +41,8 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   for (let i = prefix.length - 1; i >= 0; i--) {
     const byte = prefix[i] as number
     if (byte === 0xff) continue
-    const end = prefix.slice(0, i + 1)
+    // A copy: `slice` of a Buffer would be a view of the prefix itself.
+    const end = Uint8Array.from(prefix.subarray(0, i + 1))
     end[i] = byte + 1
     return end
   }

@@ -100,6 +100,19 @@ t.test('prefixes, those of ff bytes and the empty one', async (t) => {
   await tree.close()
 })
 
+t.test('a prefix may be text', async (t) => {
+  const tree = await letters()
+  t.equal(textOf(tree.prefix('b')), 'b=b bb=bb')
+  t.equal(textOf(tree.prefix('b', { reverse: true, limit: 1 })), 'bb=bb')
+  t.equal(textOf(tree.prefix('')), 'a=a b=b bb=bb c=c d=d')
+  t.ok(tree.containsPrefix('bb'))
+  t.notOk(tree.containsPrefix('bbb'))
+  const given = Buffer.from('b')
+  tree.containsPrefix(given)
+  t.equal(String(given), 'b', 'what was given stays as it is')
+  await tree.close()
+})
+
 t.test('both ends, in every order, yield each entry once', async (t) => {
   const tree = await letters()
   for (let pattern = 0; pattern < 64; pattern++) {
