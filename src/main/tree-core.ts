@@ -86,17 +86,19 @@ export class TreeCore extends EventEmitter {
   /** Ends opening: `version` holds what is on disk. */
   start(version: Version): void {
     const { workspace } = this.environment
-    const first = new SuperVersion(workspace, {
-      active: undefined,
-      sealed: [],
-      version,
-      exactFrom: 0,
-    })
-    this.#history = new VersionHistory(first)
     let highest = -1
     for (const { table } of version.tables()) highest = Math.max(highest, table.highestSeqno)
     this.seqno.fetchMax(highest + 1)
     this.visibleSeqno.fetchMax(highest + 1)
+    // Files do not tell what was collected before they were written: only what the caller had retained is sure to be
+    // there for reads of the past.
+    const first = new SuperVersion(workspace, {
+      active: undefined,
+      sealed: [],
+      version,
+      exactFrom: Math.min(this.visibleSeqno.get(), this.runtime.retainFrom),
+    })
+    this.#history = new VersionHistory(first)
   }
 
   get history(): VersionHistory {
@@ -154,7 +156,10 @@ export class TreeCore extends EventEmitter {
         globalSeqno: record.globalSeqno,
         restriction,
       })
-      return new Table(this.fs, path, record, resident)
+      const removeFile = (obsolete: string): void => {
+        if (this.#state !== 'closed') this.fs.remove(obsolete)
+      }
+      return new Table(removeFile, path, record, resident)
     } catch (error) {
       file.close()
       throw error
@@ -228,8 +233,8 @@ export class TreeCore extends EventEmitter {
   /** Gives everything up. REQUIRES: no job runs. */
   close(): void {
     if (this.#state === 'closed') return
-    this.#state = 'closed'
     this.#history?.close()
+    this.#state = 'closed'
     this.#history = undefined
     this.#manifest?.close()
     this.provider.dispose()

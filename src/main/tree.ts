@@ -119,7 +119,9 @@ export class Tree implements AsyncDisposable {
   async drained(): Promise<void> {
     while (this.#core.isOpen && this.#writer.shouldSlowDown()) {
       this.#scheduler.poke()
-      await this.#scheduler.nextChange()
+      if (this.#writer.areBuffersFull()) await this.#scheduler.nextChange()
+      // Nothing would ever make a long L0 shorter where the strategy leaves it as it is.
+      else if (await this.#scheduler.nextChangeOrIdle()) break
     }
     this.#core.requireOpen()
   }
@@ -416,7 +418,7 @@ export class Tree implements AsyncDisposable {
 
   async #close(isFlushing: boolean): Promise<void> {
     const core = this.#core
-    // From here on nobody writes: a write that came while the last flush runs would be lost without a word.
+    // From here on writes are refused: none is accepted that the last flush would miss.
     core.beginClose()
     try {
       if (isFlushing) {

@@ -29,6 +29,8 @@ export interface IteratorSource {
   readonly workspace: Workspace
   readonly giver: BlockGiver
   readonly view: ReadView
+  /** Throws where the tree was closed: blocks cannot be read any more. */
+  readonly requireOpen: () => void
   /** Lets go of the view. */
   readonly release: () => void
   readonly resolve: OperandResolver
@@ -52,16 +54,16 @@ class End {
   readonly row: RowPlace = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
   readonly #source: IteratorSource
   readonly #range: IteratorRange
-  readonly isReverse: boolean
+  readonly #isReverse: boolean
   readonly #flags: number
   #scan: RangeScan | undefined
-  /** The last key that this end yielded, kept only where the other end is in use too. */
+  /** The last key that this end yielded, kept only while the other end is in use. */
   lastKey: Buffer | undefined
 
   constructor(source: IteratorSource, range: IteratorRange, isReverse: boolean, flags: number) {
     this.#source = source
     this.#range = range
-    this.isReverse = isReverse
+    this.#isReverse = isReverse
     this.#flags = flags
   }
 
@@ -74,6 +76,13 @@ class End {
     return this.#scan.next(this.row)
   }
 
+  /** Keeps the key of the row at hand: the other end is about to be used for the first time. */
+  remember(): void {
+    if (!this.isStarted || this.lastKey !== undefined) return
+    const { shared } = this.#source.workspace
+    this.lastKey = Buffer.from(shared.view(this.row.keyAddress, this.row.keyLength))
+  }
+
   dispose(): void {
     this.#scan?.dispose()
     this.#scan = undefined
@@ -82,7 +91,7 @@ class End {
   #start(): RangeScan {
     const { workspace, giver, view, resolve } = this.#source
     const { lower, upper, seqno } = this.#range
-    const range = { lower, upper, seqno, isReverse: this.isReverse, flags: this.#flags }
+    const range = { lower, upper, seqno, isReverse: this.#isReverse, flags: this.#flags }
     return new RangeScan(workspace, giver, view, range, resolve)
   }
 }
@@ -180,23 +189,25 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
 
   /** Steps one end; false where it is at its end or has met the other one. */
   #advance(end: End, other: End): boolean {
+    // Keys are remembered only once both ends are in use; what the other one yielded last is still in its row.
+    if (other.isStarted) other.lastKey ??= this.#keyOf(other)
     let isThere: boolean
     try {
+      this.#source.requireOpen()
+      if (!end.isStarted) other.remember()
       isThere = end.next()
     } catch (error) {
       this[Symbol.dispose]()
       throw error
     }
     if (!isThere) return false
-    // Where only one end is in use, keys need not be remembered.
     if (!other.isStarted) return true
-    const { shared } = this.#source.workspace
-    // The row that an end stands on stays where it is until that end steps on: an end that has been alone is asked now.
-    const keyOf = ({ row }: End): Buffer => Buffer.from(shared.view(row.keyAddress, row.keyLength))
-    other.lastKey ??= keyOf(other)
-    end.lastKey = keyOf(end)
-    const order = Buffer.compare(end.lastKey, other.lastKey)
-    return end.isReverse ? order > 0 : order < 0
+    end.lastKey = this.#keyOf(end)
+    return Buffer.compare(end.lastKey, other.lastKey as Buffer) !== 0
+  }
+
+  #keyOf({ row }: End): Buffer {
+    return this.#source.workspace.shared.copy(row.keyAddress, row.keyLength)
   }
 
   #read(row: RowPlace): T {

@@ -41,7 +41,7 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   for (let i = prefix.length - 1; i >= 0; i--) {
     const byte = prefix[i] as number
     if (byte === 0xff) continue
-    // A copy: `slice` of a Buffer would be a view of the prefix itself.
+    // Not `slice`: on a Buffer that would be a view, and the prefix itself would change.
     const end = Uint8Array.from(prefix.subarray(0, i + 1))
     end[i] = byte + 1
     return end
@@ -238,6 +238,7 @@ export class TreeReads {
       workspace: this.#core.environment.workspace,
       giver: this.#core.provider,
       view,
+      requireOpen: () => this.#core.requireOpen(),
       release: () => view.release(),
       resolve: (key: Uint8Array) => this.#resolve(view, key, seqno),
     }

@@ -55,12 +55,18 @@ export class Scheduler {
 
   /** Flushes everything sealed now. Rejects where it fails. */
   async flush(watermark?: number): Promise<FlushResult | undefined> {
-    return this.#flushes.add(() => this.#runFlush(this.#watermark(watermark)))
+    return this.#flushes.add(() => {
+      this.#requireRunning()
+      return this.#runFlush(this.#watermark(watermark))
+    })
   }
 
   /** Runs one decision of `strategy`. */
   async compact(strategy: CompactionStrategy, watermark?: number): Promise<CompactionResult> {
-    return this.#compactions.add(() => this.#runCompaction(strategy, this.#watermark(watermark)))
+    return this.#compactions.add(() => {
+      this.#requireRunning()
+      return this.#runCompaction(strategy, this.#watermark(watermark))
+    })
   }
 
   /** Runs one decision of `strategy` while no other compaction runs. */
@@ -69,7 +75,8 @@ export class Scheduler {
     return this.#compactions.add(
       async () => {
         // Those that run already end first; what is queued waits behind this one.
-        while (this.#hidden.size > 0) await this.nextChange()
+        while (this.#hidden.size > 0 && !this.#isStopped) await this.nextChange()
+        this.#requireRunning()
         return this.#runCompaction(strategy, this.#watermark(watermark))
       },
       { priority: concurrency },
@@ -96,13 +103,17 @@ export class Scheduler {
     })
   }
 
-  /** Queues nothing more, and waits for what runs. */
+  /** Resolves after the next job that changed something or failed; true where there is none to wait for. */
+  async nextChangeOrIdle(): Promise<boolean> {
+    const isIdle = this.idle().then(() => true)
+    return Promise.race([this.nextChange().then(() => false), isIdle])
+  }
+
+  /** Queues nothing more, and waits for what runs. What is queued fails with VARVE_CLOSED. */
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#retry)
     this.#retry = undefined
-    this.#flushes.clear()
-    this.#compactions.clear()
     this.#notify()
     await this.idle()
   }
@@ -175,6 +186,13 @@ export class Scheduler {
     } catch (error) {
       this.#notify()
       throw error
+    }
+  }
+
+  /** @throws VARVE_CLOSED */
+  #requireRunning(): void {
+    if (this.#isStopped) {
+      throw new VarveError('VARVE_CLOSED', `${this.#core.root} was closed before this could run`)
     }
   }
 

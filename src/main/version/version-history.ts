@@ -6,7 +6,8 @@
  * changes that drop data outright, and far lower for maintenance that collects below a watermark only, so that a
  * snapshot does not hold on to every memtable since.
  *
- * I1: a read at S uses the newest super version with exactFrom <= S.
+ * I1: a read at S uses the one super version with exactFrom <= S < exactFrom of the one installed next. Where that one is
+ *     gone no other answers: an older one knows nothing of what was written or cleared since.
  * I2: a super version that a pinned seqno uses is never dropped.
  */
 import { assert, VarveError } from '../../shared/base/errors.js'
@@ -15,15 +16,20 @@ import type { SuperVersion } from './super-version.js'
 export class VersionHistory {
   /** Oldest first; the last one is the latest. */
   readonly #entries: SuperVersion[]
+  /** Below which seqno each one is exact: where the next one took over. None for the latest. */
+  readonly #exactUntil = new Map<SuperVersion, number>()
   /** Pinned seqnos and how often each is. */
   readonly #pins = new Map<number, number>()
 
+  #latest: SuperVersion
+
   constructor(first: SuperVersion) {
     this.#entries = [first]
+    this.#latest = first
   }
 
   get latest(): SuperVersion {
-    return this.#entries[this.#entries.length - 1] as SuperVersion
+    return this.#latest
   }
 
   /** Super versions kept beside the latest. */
@@ -43,7 +49,7 @@ export class VersionHistory {
    * @throws VARVE_SEQNO_COLLECTED where versions that it may see are gone
    */
   at(seqno: number): SuperVersion {
-    const { latest } = this
+    const latest = this.#latest
     if (seqno >= latest.exactFrom) return latest
     const entry = this.#newestExactAt(seqno)
     if (entry !== undefined) return entry
@@ -65,13 +71,16 @@ export class VersionHistory {
     )
     const previous = this.#entries.pop() as SuperVersion
     this.#entries.push(next)
+    this.#latest = next
     previous.release()
   }
 
   /** A change of the version. */
   install(next: SuperVersion): void {
     assert(next.exactFrom >= this.latest.exactFrom, 'what was dropped stays dropped')
+    this.#exactUntil.set(this.latest, next.exactFrom)
     this.#entries.push(next)
+    this.#latest = next
   }
 
   /** Keeps `seqno` readable until {@link unpin}. @throws VARVE_SEQNO_COLLECTED where it is not any more */
@@ -94,12 +103,16 @@ export class VersionHistory {
     if (watermark <= 0) return
     const needed = new Set<SuperVersion>([this.latest])
     for (const seqno of this.#pins.keys()) needed.add(this.at(seqno))
-    const isReachable = (entry: SuperVersion, newer: SuperVersion | undefined): boolean =>
-      newer !== undefined && watermark < newer.exactFrom && entry.exactFrom < newer.exactFrom
-    const kept = this.#entries.filter(
-      (entry, i) => needed.has(entry) || isReachable(entry, this.#entries[i + 1]),
-    )
-    for (const entry of this.#entries) if (!kept.includes(entry)) entry.release()
+    const isReachable = (entry: SuperVersion): boolean => {
+      const until = this.#untilOf(entry)
+      return watermark < until && entry.exactFrom < until
+    }
+    const kept = this.#entries.filter((entry) => needed.has(entry) || isReachable(entry))
+    for (const entry of this.#entries) {
+      if (kept.includes(entry)) continue
+      this.#exactUntil.delete(entry)
+      entry.release()
+    }
     this.#entries.splice(0, this.#entries.length, ...kept)
   }
 
@@ -116,8 +129,12 @@ export class VersionHistory {
   #newestExactAt(seqno: number): SuperVersion | undefined {
     for (let i = this.#entries.length - 1; i >= 0; i--) {
       const entry = this.#entries[i] as SuperVersion
-      if (entry.exactFrom <= seqno) return entry
+      if (entry.exactFrom <= seqno) return seqno < this.#untilOf(entry) ? entry : undefined
     }
     return undefined
+  }
+
+  #untilOf(entry: SuperVersion): number {
+    return this.#exactUntil.get(entry) ?? Number.POSITIVE_INFINITY
   }
 }

@@ -145,7 +145,13 @@ export class RangeScan {
     shared.setU32(this.#merge + MERGE_SOURCES, this.#sources)
     shared.setU32(this.#merge + MERGE_SOURCE_COUNT, sourceCount)
     shared.setU32(this.#merge + MERGE_HEAP, this.#sources + SOURCE_BYTES * sourceCount)
-    this.#seekSources()
+    try {
+      // Reads the first block of every run, any of which may be damaged.
+      this.#seekSources()
+    } catch (error) {
+      this.dispose()
+      throw error
+    }
     this.#initScan()
   }
 

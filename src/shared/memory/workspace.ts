@@ -84,8 +84,7 @@ export class GrowingBuffer {
   reserve(bytes: number): void {
     if (bytes <= this.#capacity && !this.#isFarTooLarge(bytes)) return
     // The old piece goes first: its bytes may be the ones that the new one needs.
-    this.#heap.free(this.#address)
-    this.#capacity = 0
+    this.dispose()
     this.#address = this.#heap.allocate(bytes)
     this.#capacity = this.#heap.sizeOf(this.#address)
   }
@@ -95,7 +94,9 @@ export class GrowingBuffer {
   }
 
   dispose(): void {
-    this.#heap.free(this.#address)
+    if (this.#address !== 0) this.#heap.free(this.#address)
+    this.#address = 0
+    this.#capacity = 0
   }
 }
 
