@@ -113,7 +113,7 @@ async function merge(
     // The tree was cleared meanwhile: its data must not come back.
     if (findTables(core, new Set(input.tableIds)).length !== tables.length) {
       discardTables(outputs)
-      return NOTHING
+      return { ...NOTHING, bytesRead, bytesWritten: result.bytesWritten }
     }
     try {
       const ids = new Set(input.tableIds)
