@@ -136,6 +136,11 @@ export class TreeCore extends EventEmitter {
     return tablesFolder(this.root)
   }
 
+  /** @throws VARVE_IO where the manifest is beyond use: no job could install what it writes */
+  requireInstallable(): void {
+    this.#manifest?.requireSound()
+  }
+
   /** Takes `count` table ids: the first of them. */
   takeTableIds(count: number): number {
     const first = this.#nextTableId

@@ -6,7 +6,7 @@ import { Campaign } from './campaign.js'
 import { OPTION_SETS } from './option-sets.js'
 import { makeProgram } from './program.js'
 
-const STEPS_EACH = 500
+const STEPS_EACH = 600
 const ROUNDS = 2
 
 const seed = runSeed()

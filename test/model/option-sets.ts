@@ -11,6 +11,8 @@ export interface OptionSet {
   readonly where: 'memory' | 'disk'
   /** Bytes of the block cache; undefined for one of the tree's own. */
   readonly cacheBytes?: number
+  /** Another tree uses the same cache and descriptors meanwhile. */
+  readonly hasSibling?: boolean
   /** Files that may be open at once; undefined for the default. */
   readonly descriptors?: number
   readonly options: OpenOptions
@@ -91,6 +93,16 @@ export const OPTION_SETS: readonly OptionSet[] = [
   set('nothing cached', manual, { cacheBytes: 0 }),
   set('tiny cache', { blockSize: 300 }, { cacheBytes: 2 * KIB }),
   set('one descriptor on disk', manual, { where: 'disk', descriptors: 1, cacheBytes: 0 }),
+  set(
+    'cache and descriptors shared',
+    { blockSize: 256 },
+    { cacheBytes: 8 * KIB, descriptors: 2, hasSibling: true },
+  ),
+  set('cache and descriptors shared by hand', manual, {
+    cacheBytes: 64 * KIB,
+    descriptors: 1,
+    hasSibling: true,
+  }),
   set('full sync on disk', { syncMode: 'full', compression: 'lz4' }, disk),
   set('manifest rotates every time', { ...manual, manifestLogRotateBytes: 0 }),
   set('manifest rotates on disk', { manifestLogRotateBytes: 500 }, disk),

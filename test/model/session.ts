@@ -34,6 +34,8 @@ export function check(condition: boolean, message: () => string): asserts condit
   if (!condition) throw new Error(message())
 }
 
+const SIBLING_KEYS = 70
+
 export class Session {
   readonly place: Place
   model = new Model()
@@ -44,6 +46,7 @@ export class Session {
   readonly #background: Promise<unknown>[] = []
   #tree: Tree | undefined
   #cache: Cache | undefined
+  #sibling: Tree | undefined
   #set: OptionSet
   #needsDictionary = false
 
@@ -70,15 +73,19 @@ export class Session {
     this.#needsDictionary ||= usesDictionary(set)
     this.#cache =
       set.cacheBytes === undefined ? undefined : new Cache({ capacityBytes: set.cacheBytes })
-    this.#tree = await open(this.place.root, {
-      ...(this.#needsDictionary ? withDictionary(set) : set.options),
-      ...(this.place.fs === undefined ? {} : { fs: this.place.fs }),
+    const shared: OpenOptions = {
       ...(this.#cache === undefined ? {} : { cache: this.#cache }),
       ...(set.descriptors === undefined
         ? {}
         : { descriptorTable: new DescriptorTable(set.descriptors) }),
+    }
+    this.#tree = await open(this.place.root, {
+      ...(this.#needsDictionary ? withDictionary(set) : set.options),
+      ...(this.place.fs === undefined ? {} : { fs: this.place.fs }),
+      ...shared,
       ...extra,
     })
+    if (set.hasSibling === true) await this.#openSibling(shared)
   }
 
   /** Closes and opens again, under another set, with the counters of before or with fresh ones. */
@@ -96,6 +103,8 @@ export class Session {
     this.held = undefined
     await this.settle()
     await this.#tree?.close()
+    await this.#sibling?.close()
+    this.#sibling = undefined
     this.#cache?.[Symbol.dispose]()
     this.#tree = undefined
     this.#cache = undefined
@@ -106,6 +115,7 @@ export class Session {
     for (const { iterator } of this.iterators.splice(0)) iterator[Symbol.dispose]()
     await Promise.allSettled(this.#background.splice(0))
     await this.#tree?.close({ flush: 'discard' }).catch(() => undefined)
+    await this.#sibling?.close()
     this.#cache?.[Symbol.dispose]()
   }
 
@@ -161,6 +171,19 @@ export class Session {
   /** Lets jobs of the same thread go on. */
   async turn(): Promise<void> {
     await setImmediate()
+    if (this.#sibling === undefined) return
+    for (let i = 0; i < SIBLING_KEYS; i += 7) {
+      const found = this.#sibling.getString(`key${i}`)
+      check(found === `sibling ${i}`, () => `the sibling's key${i} is ${found}`)
+    }
+  }
+
+  /** A tree of other values, in files of the same names, at the same path of another file system. */
+  async #openSibling(shared: OpenOptions): Promise<void> {
+    const options = { ...shared, fs: 'memory', maintenance: 'manual', blockSize: 64 } as const
+    this.#sibling = await open(this.place.root, options)
+    for (let i = 0; i < SIBLING_KEYS; i++) this.#sibling.insert(`key${i}`, `sibling ${i}`)
+    await this.#sibling.flush()
   }
 
   #writeTree(writes: readonly ModelWrite[], batch: WriteBatch | undefined, seqno?: number): void {

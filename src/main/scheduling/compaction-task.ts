@@ -53,6 +53,7 @@ export async function runCompactionTask(
 ): Promise<CompactionResult> {
   const choice = strategy.choose(core.latest.version, { hidden, nowMs: core.settings.clock() })
   if (choice.kind === 'nothing') return NOTHING
+  core.requireInstallable()
   const ids = new Set(choice.kind === 'drop' ? choice.tableIds : choice.input.tableIds)
   const tables = findTables(core, ids)
   // A choice that names a table twice hidden or gone is stale: decline it.
@@ -113,7 +114,7 @@ async function merge(
     // The inputs were cleared meanwhile: their merge must not bring them back.
     if (findTables(core, ids).length !== ids.size) {
       discardTables(outputs)
-      return NOTHING
+      return { ...NOTHING, bytesRead, bytesWritten: result.bytesWritten }
     }
     try {
       const next = core.latest.version.withMerged(ids, outputs, input.destination)

@@ -75,6 +75,7 @@ export async function runFlushTask(
 ): Promise<FlushResult | undefined> {
   const sealed = core.latest.sealed
   if (sealed.length === 0) return undefined
+  core.requireInstallable()
   const result = await withJobMemory(core.environment, ({ region, control }) =>
     executor.run(flushJob(core, sealed, { region, control, watermark })),
   )

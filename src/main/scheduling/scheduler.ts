@@ -179,7 +179,11 @@ export class Scheduler {
         strategy,
         watermark,
       )
-      if (result.action === 'nothing') return result
+      // A merge whose inputs were cleared meanwhile did nothing, but its tables are not hidden any more.
+      if (result.action === 'nothing') {
+        if (result.bytesRead > 0) this.#notify()
+        return result
+      }
       core.emit('compaction', result)
       this.#notify()
       return result
