@@ -14,6 +14,7 @@ import { VarveError } from '../shared/base/errors.js'
 import type { TableRecord } from '../shared/format/version-model.js'
 import { DescriptorTable } from '../shared/fs/descriptor-table.js'
 import type { DirectoryLock, FileSystem } from '../shared/fs/file-system.js'
+import { ScanMemory } from '../shared/iterator/scan-memory.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
 import { BlockProvider } from '../shared/table/block-provider.js'
 import { ResidentTable } from '../shared/table/resident-table.js'
@@ -242,6 +243,7 @@ export class TreeCore extends EventEmitter {
     this.#state = 'closed'
     this.#history = undefined
     this.#manifest?.close()
+    ScanMemory.releaseIdle(this.environment.workspace)
     this.provider.dispose()
     this.loader.dispose()
     if (this.settings.descriptorTable === undefined) this.descriptors.close()
