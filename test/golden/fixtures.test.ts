@@ -19,7 +19,12 @@ import {
 } from '../support/trees.js'
 import { fixtureFolders, goldenFolder, linesOf, subfolders } from './fixtures.js'
 
-const manual = { maintenance: 'manual', mergeOperator: concatenation } as const
+/** Reads go back to the first seqno: nothing was collected. */
+const manual = {
+  maintenance: 'manual',
+  mergeOperator: concatenation,
+  runtime: { retainFrom: 0 },
+} as const
 const LATEST = Number.MAX_SAFE_INTEGER
 
 /** What has to be visible, by seqno. */

@@ -152,7 +152,8 @@ for (const one of CASES) {
     const random = new Random(runSeed())
     t.comment(`SEED=${random.seed}`)
     const folder = join(t.testdir(), 'db')
-    const options: OpenOptions = { maintenance: 'manual', ...one.options }
+    const runtime = { ...one.options.runtime, retainFrom: 0 }
+    const options: OpenOptions = { maintenance: 'manual', ...one.options, runtime }
     let tree = await open(folder, options)
     decodeAll(t, folder, one)
     const seqnos: number[] = []

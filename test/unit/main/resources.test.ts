@@ -26,10 +26,11 @@ t.test('200 trees opened and closed leave nothing behind', async (t) => {
     tree.insert('key', 'last')
     await tree.close()
   }
-  await cycle(0)
+  // Scans keep some memory for those that follow: all of it is there after a few.
+  for (let i = 0; i < 20; i++) await cycle(i)
   const { heap } = processEnvironment()
   const start = { bytes: heap.usedBytes, descriptors: descriptors() }
-  for (let i = 1; i <= 200; i++) await cycle(i)
+  for (let i = 20; i < 220; i++) await cycle(i)
   t.equal(heap.usedBytes, start.bytes, 'shared memory')
   t.equal(descriptors(), start.descriptors, 'descriptors')
 })
