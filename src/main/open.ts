@@ -4,8 +4,8 @@
  */
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { assert, VarveError } from '../shared/base/errors.js'
-import { TreeType } from '../shared/format/version-model.js'
+import { assert, typeError, VarveError } from '../shared/base/errors.js'
+import { type TableRecord, TreeType } from '../shared/format/version-model.js'
 import type { DirectoryLock } from '../shared/fs/file-system.js'
 import { processEnvironment } from './environment.js'
 import { lockPath, tablesFolder } from './manifest/directory-layout.js'
@@ -14,8 +14,10 @@ import { type RecoveredManifest, readManifest } from './manifest/manifest-reader
 import { ManifestWriter, makeDurableFolder } from './manifest/manifest-writer.js'
 import { cleanUp } from './manifest/stale-files.js'
 import { type OpenOptions, resolveOptions, type Settings } from './options.js'
+import { abandonTables } from './scheduling/flush-task.js'
 import { Tree } from './tree.js'
 import { TreeCore } from './tree-core.js'
+import type { Table } from './version/table.js'
 import { Version } from './version/version.js'
 
 /** The comparator that this version knows: bytes, by the name under which files record it. */
@@ -41,7 +43,7 @@ const WRITER_VERSION = 'varve 0.1.0'
  */
 export async function open(path: string | URL, options: OpenOptions = {}): Promise<Tree> {
   const settings = resolveOptions(options)
-  const root = resolve(typeof path === 'string' ? path : fileURLToPath(path))
+  const root = resolveFolder(path)
   const lock = takeLock(root, settings)
   try {
     const core = openCore(root, settings, lock)
@@ -50,6 +52,15 @@ export async function open(path: string | URL, options: OpenOptions = {}): Promi
     lock?.release()
     throw error
   }
+}
+
+function resolveFolder(path: string | URL): string {
+  if (typeof path === 'string' && path !== '') return resolve(path)
+  if (!(path instanceof URL))
+    throw typeError('the path of a tree must be a non-empty string or a file URL')
+  if (path.protocol !== 'file:')
+    throw typeError(`the URL of a tree must be a file URL, not ${path}`)
+  return resolve(fileURLToPath(path))
 }
 
 function takeLock(root: string, settings: Settings): DirectoryLock | undefined {
@@ -150,17 +161,20 @@ function startCore(
   { version }: Pick<RecoveredManifest, 'version'>,
 ): TreeCore {
   const core = new TreeCore(parts)
+  const opened: Table[] = []
+  const openTable = (record: TableRecord): Table => {
+    const table = core.openTable(record, version.restrictions.get(record.id))
+    opened.push(table)
+    return table
+  }
   try {
-    const levels = version.levels.map((runs) =>
-      runs.map((run) =>
-        run.map((record) => core.openTable(record, version.restrictions.get(record.id))),
-      ),
-    )
+    const levels = version.levels.map((runs) => runs.map((run) => run.map(openTable)))
     const { id, treeType, blobFiles, blobGcStats, restrictions } = version
     core.start(new Version(id, treeType, levels, { blobFiles, blobGcStats, restrictions }))
     assert(core.latest.version.id === version.id, 'the first version is the recovered one')
     return core
   } catch (error) {
+    abandonTables(opened)
     core.close()
     throw error
   }

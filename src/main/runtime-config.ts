@@ -23,7 +23,10 @@ export interface RuntimeConfig {
   readonly compactionConcurrency: number
   /** Tables in L0 from which on writes ask their caller to slow down. Default 20. Takes effect at once. */
   readonly l0SlowdownTables: number
-  /** Versions at or above this seqno are never collected by automatic maintenance. Default: none kept. */
+  /**
+   * Versions at or above this seqno are never collected by automatic maintenance. Given at open, it also tells from
+   * where on earlier sessions kept them, so that reads at older seqnos are answered. Default: none kept.
+   */
   readonly retainFrom: number
   /** Estimated index size above which a table gets a two-level index. Default 4 MiB; 0: always. Next table written. */
   readonly indexPartitionSpillThreshold: number

@@ -14,6 +14,7 @@ import { VarveError } from '../shared/base/errors.js'
 import type { TableRecord } from '../shared/format/version-model.js'
 import { DescriptorTable } from '../shared/fs/descriptor-table.js'
 import type { DirectoryLock, FileSystem } from '../shared/fs/file-system.js'
+import { ScanMemory } from '../shared/iterator/scan-memory.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
 import { BlockProvider } from '../shared/table/block-provider.js'
 import { ResidentTable } from '../shared/table/resident-table.js'
@@ -86,17 +87,19 @@ export class TreeCore extends EventEmitter {
   /** Ends opening: `version` holds what is on disk. */
   start(version: Version): void {
     const { workspace } = this.environment
-    const first = new SuperVersion(workspace, {
-      active: undefined,
-      sealed: [],
-      version,
-      exactFrom: 0,
-    })
-    this.#history = new VersionHistory(first)
     let highest = -1
     for (const { table } of version.tables()) highest = Math.max(highest, table.highestSeqno)
     this.seqno.fetchMax(highest + 1)
     this.visibleSeqno.fetchMax(highest + 1)
+    // Files do not tell what was collected before they were written: only what the caller had retained is sure to be
+    // there for reads of the past.
+    const first = new SuperVersion(workspace, {
+      active: undefined,
+      sealed: [],
+      version,
+      exactFrom: Math.min(this.visibleSeqno.get(), this.runtime.retainFrom),
+    })
+    this.#history = new VersionHistory(first)
   }
 
   get history(): VersionHistory {
@@ -134,6 +137,11 @@ export class TreeCore extends EventEmitter {
     return tablesFolder(this.root)
   }
 
+  /** @throws VARVE_IO where the manifest is beyond use: no job could install what it writes */
+  requireInstallable(): void {
+    this.#manifest?.requireSound()
+  }
+
   /** Takes `count` table ids: the first of them. */
   takeTableIds(count: number): number {
     const first = this.#nextTableId
@@ -154,7 +162,10 @@ export class TreeCore extends EventEmitter {
         globalSeqno: record.globalSeqno,
         restriction,
       })
-      return new Table(this.fs, path, record, resident)
+      const removeFile = (obsolete: string): void => {
+        if (this.#state !== 'closed') this.fs.remove(obsolete)
+      }
+      return new Table(removeFile, path, record, resident)
     } catch (error) {
       file.close()
       throw error
@@ -228,10 +239,11 @@ export class TreeCore extends EventEmitter {
   /** Gives everything up. REQUIRES: no job runs. */
   close(): void {
     if (this.#state === 'closed') return
-    this.#state = 'closed'
     this.#history?.close()
+    this.#state = 'closed'
     this.#history = undefined
     this.#manifest?.close()
+    ScanMemory.releaseIdle(this.environment.workspace)
     this.provider.dispose()
     this.loader.dispose()
     if (this.settings.descriptorTable === undefined) this.descriptors.close()

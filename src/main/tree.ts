@@ -15,7 +15,7 @@ import type { FlushResult } from './scheduling/flush-task.js'
 import { InProcessExecutor } from './scheduling/job-executor.js'
 import { sharedPool } from './scheduling/maintenance-pool.js'
 import { Scheduler } from './scheduling/scheduler.js'
-import type { SequenceNumberGenerator } from './seqno-counter.js'
+import { requireSeqno, type SequenceNumberGenerator } from './seqno-counter.js'
 import { Snapshot } from './snapshot.js'
 import { major } from './strategies/major.js'
 import type { CompactionStrategy } from './strategies/strategy.js'
@@ -119,7 +119,9 @@ export class Tree implements AsyncDisposable {
   async drained(): Promise<void> {
     while (this.#core.isOpen && this.#writer.shouldSlowDown()) {
       this.#scheduler.poke()
-      await this.#scheduler.nextChange()
+      if (this.#writer.areBuffersFull()) await this.#scheduler.nextChange()
+      // Nothing would ever make a long L0 shorter where the strategy leaves it as it is.
+      else if (await this.#scheduler.nextChangeOrIdle()) break
     }
     this.#core.requireOpen()
   }
@@ -215,6 +217,7 @@ export class Tree implements AsyncDisposable {
    */
   snapshot(seqno: number = this.#core.visibleSeqno.get()): Snapshot {
     this.#core.requireOpen()
+    requireSeqno(seqno, 'the seqno of a snapshot')
     const { history } = this.#core
     history.pin(seqno)
     this.#snapshotCount++
@@ -367,6 +370,7 @@ export class Tree implements AsyncDisposable {
   }
 
   cacheStats(): CacheStats {
+    this.#core.requireOpen()
     return this.#core.cache.stats()
   }
 
@@ -414,10 +418,15 @@ export class Tree implements AsyncDisposable {
 
   async #close(isFlushing: boolean): Promise<void> {
     const core = this.#core
+    // From here on writes are refused: none is accepted that the last flush would miss.
+    core.beginClose()
     try {
-      if (isFlushing) await this.flush()
+      if (isFlushing) {
+        const { active } = core.latest
+        if (active !== undefined && !active.isEmpty) core.rotate()
+        await this.#scheduler.flush()
+      }
     } finally {
-      core.beginClose()
       await this.#scheduler.stop()
       this.#reads.dispose()
       core.close()

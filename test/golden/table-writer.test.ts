@@ -1,6 +1,7 @@
 /**
  * The engine's table writer against golden tables: the same entries under the same options give the
- * same bytes, section by section. The crate's locator, seqno bounds and zone maps are never written.
+ * same bytes, section by section. The crate's locator, seqno bounds and zone maps are never
+ * written.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,6 @@
-/** The block cache against the model of its guarantees: what it finds, what it holds, what survives. */
+/**
+ * The block cache against the model of its guarantees: what it finds, what it holds, what survives.
+ */
 import t from 'tap'
 import { BlockCacheModel } from '../../src/shared/kernel/reference/block-cache.js'
 import { BlockCache } from '../../src/shared/memory/block-cache.js'

@@ -1,6 +1,7 @@
 /** Frames of every type against the twin, sealing, loading, footers; and hostile frames. */
 import t from 'tap'
 import {
+  BLOCK_ERROR_DECOMPRESS,
   BLOCK_ERROR_SEQNO,
   BLOCK_INFO_BYTES,
   BLOCK_INFO_PAYLOAD,
@@ -178,6 +179,14 @@ t.test('data blocks load as the twin reads them', async (t) => {
       t.equal(wrong, 0, `codec ${codec}, footer ${footer}`)
     }
   }
+})
+
+t.test('a length that no LZ4 block of that size can have asks for no memory', async (t) => {
+  const payload = lz4Encode(new Uint8Array(10_000))
+  t.equal(load(encodeFrame(0, payload, 2 ** 28), CODEC_LZ4, false), BLOCK_ERROR_DECOMPRESS)
+  const most = 255 * payload.length
+  t.equal(load(encodeFrame(0, payload, most + 1), CODEC_LZ4, false, 100), BLOCK_ERROR_DECOMPRESS)
+  t.equal(load(encodeFrame(0, payload, most), CODEC_LZ4, false, 100), BLOCK_NO_SPACE)
 })
 
 t.test('a sealed block is the frame of its body', async (t) => {

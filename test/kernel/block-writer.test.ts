@@ -1,4 +1,6 @@
-/** The block writer kernels against their twin, byte for byte, and what happens where room is short. */
+/**
+ * The block writer kernels against their twin, byte for byte, and what happens where room is short.
+ */
 import t from 'tap'
 import {
   ADD_NO_SPACE,

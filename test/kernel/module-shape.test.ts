@@ -1,6 +1,6 @@
 /**
- * The shape of the wasm module, read from its bytes: nothing in it may be a second instance's undoing,
- * and its exports are the contract's names, no more and no less.
+ * The shape of the wasm module, read from its bytes: nothing in it may be a second instance's
+ * undoing, and its exports are the contract's names, no more and no less.
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'

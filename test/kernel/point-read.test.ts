@@ -1,7 +1,7 @@
 /**
- * The point-read kernel against its twin over random states: memtables, overlapping L0 runs, deeper runs,
- * tables with filters of both kinds, partitioned or not, one- and two-level indexes, global seqnos and
- * restrictions. Blocks come from the cache, or are loaded for the read alone.
+ * The point-read kernel against its twin over random states: memtables, overlapping L0 runs, deeper
+ * runs, tables with filters of both kinds, partitioned or not, one- and two-level indexes, global
+ * seqnos and restrictions. Blocks come from the cache, or are loaded for the read alone.
  */
 import t from 'tap'
 import type { ViewRun } from '../../src/shared/iterator/read-view.js'

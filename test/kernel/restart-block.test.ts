@@ -1,6 +1,6 @@
 /**
- * Bodies from disk into resident blocks and indexes: the bytes the twin makes, the searches of the twin,
- * and hostile bodies, which are refused with the twin's code or read as the twin reads them.
+ * Bodies from disk into resident blocks and indexes: the bytes the twin makes, the searches of the
+ * twin, and hostile bodies, which are refused with the twin's code or read as the twin reads them.
  */
 import t from 'tap'
 import {

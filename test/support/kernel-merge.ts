@@ -1,7 +1,7 @@
 /**
- * A MERGE structure of the kernels over memtables and runs of resident blocks, for tests of what runs
- * over it. A block that was used up is overwritten before the next one is given, so that nothing can go
- * on reading it.
+ * A MERGE structure of the kernels over memtables and runs of resident blocks, for tests of what
+ * runs over it. A block that was used up is overwritten before the next one is given, so that
+ * nothing can go on reading it.
  */
 import {
   MEMTABLE_CURSOR_BYTES,
@@ -40,7 +40,9 @@ export interface MergeSource {
   readonly globalSeqno: number
 }
 
-/** A memtable that holds `versions`; of equal (key, seqno) the first one is inserted last, and wins. */
+/**
+ * A memtable that holds `versions`; of equal (key, seqno) the first one is inserted last, and wins.
+ */
 export function buildMemtable(workspace: Workspace, versions: readonly Version[]): number {
   const { shared, heap } = workspace
   const { kernel, bytes } = shared

@@ -1,6 +1,6 @@
 /**
- * Drives the scan kernel over a {@link KernelMerge} as a range read does: takes batches, gives blocks,
- * grows a batch that is too small for one row, and notes operands in their place.
+ * Drives the scan kernel over a {@link KernelMerge} as a range read does: takes batches, gives
+ * blocks, grows a batch that is too small for one row, and notes operands in their place.
  */
 import {
   EVENT_BATCH_FULL,

@@ -1,7 +1,7 @@
 /**
- * Random trees for tests of reads: memtables, overlapping L0 runs and deeper ones, as structures in the
- * shared memory and as plain lists. Tables are written and opened by the engine's own classes, with
- * filters of both kinds, one- and two-level indexes, global seqnos and restrictions.
+ * Random trees for tests of reads: memtables, overlapping L0 runs and deeper ones, as structures in
+ * the shared memory and as plain lists. Tables are written and opened by the engine's own classes,
+ * with filters of both kinds, one- and two-level indexes, global seqnos and restrictions.
  */
 import type { ViewRun } from '../../src/shared/iterator/read-view.js'
 import {

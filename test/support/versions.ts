@@ -1,4 +1,6 @@
-/** Random versions of keys for tests of blocks, merges and reads, and how they read in a failure. */
+/**
+ * Random versions of keys for tests of blocks, merges and reads, and how they read in a failure.
+ */
 import {
   KIND_INDIRECTION,
   KIND_MERGE_OPERAND,
@@ -67,7 +69,9 @@ export function show({ key, seqno, kind, value }: Version): string {
   return `${hex(key)}#${seqno},${LETTERS[kind]}=${hex(value)}`
 }
 
-/** The first difference of two lists of versions, or undefined: a readable failure for long lists. */
+/**
+ * The first difference of two lists of versions, or undefined: a readable failure for long lists.
+ */
 export function difference(
   found: readonly Version[],
   expected: readonly Version[],

@@ -171,7 +171,7 @@ export class ManifestWriter {
    */
   commit(next: ManifestVersion): void {
     if (this.#isClosed) throw new VarveError('VARVE_CLOSED', `${this.#root} is closed`)
-    if (this.#failure !== undefined) throw this.#failedError()
+    this.requireSound()
     assert(next.id > this.#version.id, 'version ids ascend')
     assert(next.treeType === this.#version.treeType, 'a tree keeps its type')
     const defect = versionDefect(next)
@@ -190,6 +190,11 @@ export class ManifestWriter {
       throw error
     }
     this.#version = next
+  }
+
+  /** @throws VARVE_IO where an earlier commit failed: no later one will succeed */
+  requireSound(): void {
+    if (this.#failure !== undefined) throw this.#failedError()
   }
 
   close(): void {

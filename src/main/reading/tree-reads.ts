@@ -238,6 +238,7 @@ export class TreeReads {
       workspace: this.#core.environment.workspace,
       giver: this.#core.provider,
       view,
+      requireOpen: () => this.#core.requireOpen(),
       release: () => view.release(),
       resolve: (key: Uint8Array) => this.#resolve(view, key, seqno),
     }

@@ -2,7 +2,7 @@
  * Carries out what a strategy chose: moves and drops at once, merges by a job (semantics.md 16). Main thread.
  *
  * I1: tables of a running merge are hidden from other choices, and shown again however it ends.
- * I2: a merge installs all outputs and removes all inputs in one step, or nothing.
+ * I2: a merge installs all outputs and removes all inputs in one step, or nothing; nothing where `clear` took an input.
  */
 import { LEVEL_COUNT } from '../../shared/base/limits.js'
 import type { CompactionJob, TableInput } from '../../shared/jobs/jobs.js'
@@ -10,7 +10,13 @@ import { givenDictionary } from '../options.js'
 import type { CompactionInput, CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
-import { discardTables, exactFrom, openProposals, type Watermark } from './flush-task.js'
+import {
+  abandonTables,
+  discardTables,
+  exactFrom,
+  openProposals,
+  type Watermark,
+} from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import { withJobMemory } from './job-region.js'
 import { outputPlan } from './output-plan.js'
@@ -47,6 +53,7 @@ export async function runCompactionTask(
 ): Promise<CompactionResult> {
   const choice = strategy.choose(core.latest.version, { hidden, nowMs: core.settings.clock() })
   if (choice.kind === 'nothing') return NOTHING
+  core.requireInstallable()
   const ids = new Set(choice.kind === 'drop' ? choice.tableIds : choice.input.tableIds)
   const tables = findTables(core, ids)
   // A choice that names a table twice hidden or gone is stale: decline it.
@@ -103,13 +110,18 @@ async function merge(
       return executor.run({ ...job, region, control })
     })
     const outputs = openProposals(core, result)
+    const ids = new Set(input.tableIds)
+    // The inputs were cleared meanwhile: their merge must not bring them back.
+    if (findTables(core, ids).length !== ids.size) {
+      discardTables(outputs)
+      return { ...NOTHING, bytesRead, bytesWritten: result.bytesWritten }
+    }
     try {
-      const ids = new Set(input.tableIds)
       const next = core.latest.version.withMerged(ids, outputs, input.destination)
       const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
       core.install(next, new Set(), exactFrom(result, watermark, highest))
     } catch (error) {
-      discardTables(outputs)
+      abandonTables(outputs)
       throw error
     }
     for (const table of tables) table.markObsolete()

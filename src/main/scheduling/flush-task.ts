@@ -3,6 +3,7 @@
  *
  * I1: one flush of a tree runs at a time; it takes all memtables that are sealed when it starts.
  * I2: a failed flush changes nothing: the memtables stay sealed, readable, and are flushed again.
+ * I3: what `clear` dropped while the job ran is not installed.
  */
 import type { FlushJob, JobResult } from '../../shared/jobs/jobs.js'
 import type { TreeCore } from '../tree-core.js'
@@ -49,10 +50,18 @@ export function openProposals(core: TreeCore, result: JobResult): Table[] {
   }
 }
 
-/** Lets go of tables that were opened but not installed. Their files are orphans until the next open. */
+/** Removes tables that were opened but that no manifest names. */
 export function discardTables(tables: readonly Table[]): void {
+  for (const table of tables) table.markObsolete()
+  abandonTables(tables)
+}
+
+/**
+ * Lets go of tables whose installation failed, and keeps their files: the manifest on disk may name them all the same.
+ * The next open knows, and removes them where it does not.
+ */
+export function abandonTables(tables: readonly Table[]): void {
   for (const table of tables) {
-    table.markObsolete()
     table.acquire()
     table.release()
   }
@@ -66,17 +75,23 @@ export async function runFlushTask(
 ): Promise<FlushResult | undefined> {
   const sealed = core.latest.sealed
   if (sealed.length === 0) return undefined
+  core.requireInstallable()
   const result = await withJobMemory(core.environment, ({ region, control }) =>
     executor.run(flushJob(core, sealed, { region, control, watermark })),
   )
   const tables = openProposals(core, result)
+  // The tree was cleared meanwhile: what was flushed is not part of it any more.
+  if (!sealed.every((memtable) => core.latest.sealed.includes(memtable))) {
+    discardTables(tables)
+    return undefined
+  }
   try {
     const { version } = core.latest
     const next = tables.length === 0 ? version : version.withFlushed(tables)
     const highest = sealed.reduce((most, memtable) => Math.max(most, memtable.highestSeqno ?? 0), 0)
     core.install(next, new Set(sealed), exactFrom(result, watermark, highest))
   } catch (error) {
-    discardTables(tables)
+    abandonTables(tables)
     throw error
   }
   core.history.collect(watermark.seqno)

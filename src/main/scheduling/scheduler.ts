@@ -7,6 +7,7 @@
  */
 import PQueue from 'p-queue'
 import { VarveError } from '../../shared/base/errors.js'
+import { MAX_SEQNO } from '../../shared/base/limits.js'
 import type { CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import { type CompactionResult, type HiddenSet, runCompactionTask } from './compaction-task.js'
@@ -54,12 +55,18 @@ export class Scheduler {
 
   /** Flushes everything sealed now. Rejects where it fails. */
   async flush(watermark?: number): Promise<FlushResult | undefined> {
-    return this.#flushes.add(() => this.#runFlush(this.#watermark(watermark)))
+    return this.#flushes.add(() => {
+      this.#requireRunning()
+      return this.#runFlush(this.#watermark(watermark))
+    })
   }
 
   /** Runs one decision of `strategy`. */
   async compact(strategy: CompactionStrategy, watermark?: number): Promise<CompactionResult> {
-    return this.#compactions.add(() => this.#runCompaction(strategy, this.#watermark(watermark)))
+    return this.#compactions.add(() => {
+      this.#requireRunning()
+      return this.#runCompaction(strategy, this.#watermark(watermark))
+    })
   }
 
   /** Runs one decision of `strategy` while no other compaction runs. */
@@ -68,7 +75,8 @@ export class Scheduler {
     return this.#compactions.add(
       async () => {
         // Those that run already end first; what is queued waits behind this one.
-        while (this.#hidden.size > 0) await this.nextChange()
+        while (this.#hidden.size > 0 && !this.#isStopped) await this.nextChange()
+        this.#requireRunning()
         return this.#runCompaction(strategy, this.#watermark(watermark))
       },
       { priority: concurrency },
@@ -95,13 +103,17 @@ export class Scheduler {
     })
   }
 
-  /** Queues nothing more, and waits for what runs. */
+  /** Resolves after the next job that changed something or failed; true where there is none to wait for. */
+  async nextChangeOrIdle(): Promise<boolean> {
+    const isIdle = this.idle().then(() => true)
+    return Promise.race([this.nextChange().then(() => false), isIdle])
+  }
+
+  /** Queues nothing more, and waits for what runs. What is queued fails with VARVE_CLOSED. */
   async stop(): Promise<void> {
     this.#isStopped = true
     clearTimeout(this.#retry)
     this.#retry = undefined
-    this.#flushes.clear()
-    this.#compactions.clear()
     this.#notify()
     await this.idle()
   }
@@ -167,7 +179,11 @@ export class Scheduler {
         strategy,
         watermark,
       )
-      if (result.action === 'nothing') return result
+      // A merge whose inputs were cleared meanwhile did nothing, but its tables are not hidden any more.
+      if (result.action === 'nothing') {
+        if (result.bytesRead > 0) this.#notify()
+        return result
+      }
       core.emit('compaction', result)
       this.#notify()
       return result
@@ -177,9 +193,16 @@ export class Scheduler {
     }
   }
 
+  /** @throws VARVE_CLOSED */
+  #requireRunning(): void {
+    if (this.#isStopped) {
+      throw new VarveError('VARVE_CLOSED', `${this.#core.root} was closed before this could run`)
+    }
+  }
+
   /** The caller's promise, by the seed's rule; without one what snapshots and settings allow, exactly. */
   #watermark(given: number | undefined): Watermark {
-    if (given !== undefined) return { seqno: given, isExact: false }
+    if (given !== undefined) return { seqno: Math.min(given, MAX_SEQNO), isExact: false }
     return { seqno: this.#core.automaticWatermark(), isExact: true }
   }
 

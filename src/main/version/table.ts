@@ -2,23 +2,29 @@
  * One table of a tree as main knows it: the open file, what lives of it in the shared memory, its manifest record, and
  * who still needs it. Main thread.
  *
- * I1: the file is removed only after the change that drops it is durable and the last version that names it is gone.
+ * I1: the file is removed only after the change that drops it is durable and the last version that names it is gone, and
+ *     only while the tree is open: later its name may be that of another table.
  */
 import { assert } from '../../shared/base/errors.js'
 import type { TableRecord } from '../../shared/format/version-model.js'
-import type { FileSystem } from '../../shared/fs/file-system.js'
 import type { ResidentTable } from '../../shared/table/resident-table.js'
 
 export class Table {
   readonly record: TableRecord
   readonly path: string
   readonly resident: ResidentTable
-  readonly #fs: FileSystem
+  readonly #removeFile: (path: string) => void
   #references = 0
   #isObsolete = false
 
-  constructor(fs: FileSystem, path: string, record: TableRecord, resident: ResidentTable) {
-    this.#fs = fs
+  /** @param removeFile removes an obsolete file, or leaves it to the next open */
+  constructor(
+    removeFile: (path: string) => void,
+    path: string,
+    record: TableRecord,
+    resident: ResidentTable,
+  ) {
+    this.#removeFile = removeFile
     this.path = path
     this.record = record
     this.resident = resident
@@ -80,7 +86,7 @@ export class Table {
     this.resident.dispose()
     if (!this.#isObsolete) return
     try {
-      this.#fs.remove(this.path)
+      this.#removeFile(this.path)
     } catch {
       // The manifest does not name it any more: the next open removes it as an orphan.
     }

@@ -6,7 +6,8 @@
  * changes that drop data outright, and far lower for maintenance that collects below a watermark only, so that a
  * snapshot does not hold on to every memtable since.
  *
- * I1: a read at S uses the newest super version with exactFrom <= S.
+ * I1: a read at S uses the one super version with exactFrom <= S < exactFrom of the one installed next. Where that one is
+ *     gone no other answers: an older one knows nothing of what was written or cleared since.
  * I2: a super version that a pinned seqno uses is never dropped.
  */
 import { assert, VarveError } from '../../shared/base/errors.js'
@@ -15,6 +16,8 @@ import type { SuperVersion } from './super-version.js'
 export class VersionHistory {
   /** Oldest first; the last one is the latest. */
   readonly #entries: SuperVersion[]
+  /** Below which seqno each one is exact: where the next one took over. None for the latest. */
+  readonly #exactUntil = new Map<SuperVersion, number>()
   /** Pinned seqnos and how often each is. */
   readonly #pins = new Map<number, number>()
 
@@ -75,6 +78,7 @@ export class VersionHistory {
   /** A change of the version. */
   install(next: SuperVersion): void {
     assert(next.exactFrom >= this.latest.exactFrom, 'what was dropped stays dropped')
+    this.#exactUntil.set(this.latest, next.exactFrom)
     this.#entries.push(next)
     this.#latest = next
   }
@@ -99,12 +103,16 @@ export class VersionHistory {
     if (watermark <= 0) return
     const needed = new Set<SuperVersion>([this.latest])
     for (const seqno of this.#pins.keys()) needed.add(this.at(seqno))
-    const isReachable = (entry: SuperVersion, newer: SuperVersion | undefined): boolean =>
-      newer !== undefined && watermark < newer.exactFrom && entry.exactFrom < newer.exactFrom
-    const kept = this.#entries.filter(
-      (entry, i) => needed.has(entry) || isReachable(entry, this.#entries[i + 1]),
-    )
-    for (const entry of this.#entries) if (!kept.includes(entry)) entry.release()
+    const isReachable = (entry: SuperVersion): boolean => {
+      const until = this.#untilOf(entry)
+      return watermark < until && entry.exactFrom < until
+    }
+    const kept = this.#entries.filter((entry) => needed.has(entry) || isReachable(entry))
+    for (const entry of this.#entries) {
+      if (kept.includes(entry)) continue
+      this.#exactUntil.delete(entry)
+      entry.release()
+    }
     this.#entries.splice(0, this.#entries.length, ...kept)
   }
 
@@ -121,8 +129,12 @@ export class VersionHistory {
   #newestExactAt(seqno: number): SuperVersion | undefined {
     for (let i = this.#entries.length - 1; i >= 0; i--) {
       const entry = this.#entries[i] as SuperVersion
-      if (entry.exactFrom <= seqno) return entry
+      if (entry.exactFrom <= seqno) return seqno < this.#untilOf(entry) ? entry : undefined
     }
     return undefined
+  }
+
+  #untilOf(entry: SuperVersion): number {
+    return this.#exactUntil.get(entry) ?? Number.POSITIVE_INFINITY
   }
 }

@@ -108,9 +108,15 @@ export class Writer {
 
   /** True where flush or compaction is behind: the next write buffer would be the last, or L0 has grown long. */
   shouldSlowDown(): boolean {
+    if (this.areBuffersFull()) return true
     const { latest, runtime } = this.#core
-    if (latest.sealed.length >= runtime.maxSealedMemtables) return true
     return latest.version.l0TableCount >= runtime.l0SlowdownTables
+  }
+
+  /** True where the active write buffer is the last one. */
+  areBuffersFull(): boolean {
+    const { latest, runtime } = this.#core
+    return latest.sealed.length >= runtime.maxSealedMemtables
   }
 
   /** One memtable that takes the whole batch: room for it as one large entry is room for its parts. */

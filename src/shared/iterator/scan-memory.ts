@@ -51,6 +51,12 @@ export class ScanMemory {
     return idle.get(workspace)?.pop() ?? new ScanMemory(workspace)
   }
 
+  /** Frees the sets that wait for later: a tree has closed, and nobody may ever scan again. */
+  static releaseIdle(workspace: Workspace): void {
+    for (const set of idle.get(workspace) ?? []) set.#free()
+    idle.delete(workspace)
+  }
+
   /** The scan is over. */
   give(): void {
     let sets = idle.get(this.#workspace)

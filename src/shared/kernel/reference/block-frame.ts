@@ -1,6 +1,7 @@
 /**
- * The frame around a block in plain TypeScript (format-table.md 5, 6, 10): the oracle of the framing
- * kernels. What is damaged yields the kernel's error code. Any thread; tests and benches only.
+ * The frame around a block in plain TypeScript (format-table.md 5, 6, 10): the oracle of the
+ * framing kernels. What is damaged yields the kernel's error code. Any thread; tests and benches
+ * only.
  */
 import {
   BLOCK_BYTES_MAX_KERNEL,

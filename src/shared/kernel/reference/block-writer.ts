@@ -1,6 +1,6 @@
 /**
- * Bodies of restart blocks in plain TypeScript (format-table.md 7, 8, 9, 11): the oracle of the block
- * writer kernels. Any thread; tests and benches only.
+ * Bodies of restart blocks in plain TypeScript (format-table.md 7, 8, 9, 11): the oracle of the
+ * block writer kernels. Any thread; tests and benches only.
  *
  * I1: equal entries and settings give the kernel's bytes exactly.
  */

@@ -1,6 +1,7 @@
 /**
- * The rules of the compaction stream (semantics.md 18) in plain TypeScript, key by key, without merge
- * operator: operands pass as they are. The oracle of the compaction kernel. Any thread; tests only.
+ * The rules of the compaction stream (semantics.md 18) in plain TypeScript, key by key, without
+ * merge operator: operands pass as they are. The oracle of the compaction kernel. Any thread; tests
+ * only.
  */
 import {
   KIND_INDIRECTION,
@@ -23,7 +24,10 @@ function isTombstone({ kind }: Version): boolean {
   return kind === KIND_TOMBSTONE || kind === KIND_WEAK_TOMBSTONE
 }
 
-/** A (key, seqno) that comes twice: the newer source wins; of operands both count (semantics.md 2.5). */
+/**
+ * A (key, seqno) that comes twice: the newer source wins; of operands both count (semantics.md
+ * 2.5).
+ */
 function withoutDuplicates(group: readonly Version[]): Version[] {
   const kept: Version[] = []
   for (const version of group) {

@@ -1,6 +1,7 @@
 /**
- * Resident blocks and indexes in plain TypeScript: the bytes that layout.ts draws, and what a search
- * in them must find. The oracle of the converting and the searching kernels. Any thread; tests only.
+ * Resident blocks and indexes in plain TypeScript: the bytes that layout.ts draws, and what a
+ * search in them must find. The oracle of the converting and the searching kernels. Any thread;
+ * tests only.
  */
 import { INDEX_HEADS, INDEX_RECORD_BYTES, RESIDENT_SLOT_BYTES, RESIDENT_SLOTS } from '../layout.js'
 import type { IndexedBlock } from './block-writer.js'
@@ -70,8 +71,8 @@ function withHeader(count: number, prefix: number, fixed: number[], rest: number
 }
 
 /**
- * The number of the first entry above `key`, or of `key` with a seqno below `seqno`; without a seqno
- * the first at or above `key`. The count where there is none.
+ * The number of the first entry above `key`, or of `key` with a seqno below `seqno`; without a
+ * seqno the first at or above `key`. The count where there is none.
  */
 export function searchEntries(
   entries: readonly { readonly key: Uint8Array; readonly seqno: number }[],

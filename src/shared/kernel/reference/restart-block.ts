@@ -1,7 +1,7 @@
 /**
  * Reads bodies of restart blocks as they come from disk, in plain TypeScript: the oracle of the
- * converting kernels, hostile input included. A body either yields entries or the kernel's error code.
- * Any thread; tests and benches only.
+ * converting kernels, hostile input included. A body either yields entries or the kernel's error
+ * code. Any thread; tests and benches only.
  */
 import {
   BLOCK_ERROR_COUNT,
@@ -173,7 +173,9 @@ export function decodeDataBody(body: Uint8Array): Version[] | number {
   })
 }
 
-/** The entries of an index block body whose handles must lie in [handleMin, handleMax), or the code. */
+/**
+ * The entries of an index block body whose handles must lie in [handleMin, handleMax), or the code.
+ */
 export function decodeIndexBody(
   body: Uint8Array,
   handleMin: number,

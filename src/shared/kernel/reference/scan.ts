@@ -19,8 +19,8 @@ export interface ScanRules {
 }
 
 /**
- * What the scan yields: the newest visible version of each key unless that is a tombstone (an operand
- * is yielded as it is), or every visible version.
+ * What the scan yields: the newest visible version of each key unless that is a tombstone (an
+ * operand is yielded as it is), or every visible version.
  */
 export function scanVersions(
   sources: readonly (readonly Version[])[],

@@ -1,6 +1,6 @@
 /**
- * One version of a key as the plain twins of the block kernels handle it, and its order. Any thread;
- * tests and benches only.
+ * One version of a key as the plain twins of the block kernels handle it, and its order. Any
+ * thread; tests and benches only.
  */
 import { compareBytes } from './memtable.js'
 

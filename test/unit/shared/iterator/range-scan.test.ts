@@ -1,6 +1,6 @@
 /**
- * Range scans over random trees against the plain twin: bounds, both directions, seqnos, operands that
- * resolve to a value or to nothing, range tombstones, restrictions; and damage met on the way.
+ * Range scans over random trees against the plain twin: bounds, both directions, seqnos, operands
+ * that resolve to a value or to nothing, range tombstones, restrictions; and damage met on the way.
  */
 import t from 'tap'
 import { VarveError } from '../../../../src/shared/base/errors.js'

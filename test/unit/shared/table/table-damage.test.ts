@@ -1,7 +1,7 @@
 /**
- * Damaged table files: whatever happens to their bytes, a complete read gives the very entries that were
- * written, or a VarveError with a code. Damage behind recomputed checksums may change entries, but never
- * ends in anything but entries or a VarveError.
+ * Damaged table files: whatever happens to their bytes, a complete read gives the very entries that
+ * were written, or a VarveError with a code. Damage behind recomputed checksums may change entries,
+ * but never ends in anything but entries or a VarveError.
  */
 import t from 'tap'
 import { VarveError } from '../../../../src/shared/base/errors.js'

@@ -1,0 +1,109 @@
+// One stream of operations, under every option set and with another maintenance schedule each time: the same answers.
+// No model: what is compared is the trees with each other. SEED=… replays.
+import { createHash } from 'node:crypto'
+import t from 'tap'
+import { major } from '../../src/main/strategies/major.js'
+import { WriteBatch } from '../../src/main/writing/write-batch.js'
+import { VarveError } from '../../src/shared/base/errors.js'
+import { MemoryFileSystem } from '../../src/shared/fs/memory-file-system.js'
+import { Random, runSeed } from '../support/random.js'
+import { OPTION_SETS, type OptionSet } from './option-sets.js'
+import { makeProgram, makeValue } from './program.js'
+import { Session } from './session.js'
+
+const CHECKPOINTS = 8
+const WRITES_BETWEEN = 250
+
+const seed = runSeed()
+t.comment(`SEED=${seed}`)
+t.setTimeout(240_000)
+
+const folder = t.testdir()
+
+type Entries = Iterable<readonly [Buffer, Buffer]>
+
+function hashOf(...scans: Entries[]): string {
+  const hash = createHash('sha256')
+  for (const entries of scans) {
+    for (const [key, value] of entries)
+      hash.update(`${key.length} ${value.length} `).update(key).update(value)
+    hash.update('end')
+  }
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** Maintenance of some kind, which changes nothing that a reader sees. */
+async function maintain({ tree, snapshots }: Session, random: Random): Promise<void> {
+  const least = Math.min(tree.visibleSeqno.get(), ...snapshots.map(({ seqno }) => seqno))
+  const options = random.pick([{}, { gcWatermark: 0 }, { gcWatermark: least }])
+  const kind = random.below(6)
+  if (kind === 0) tree.rotateMemtable()
+  else if (kind < 3) await tree.flush(options)
+  else if (kind === 3) await tree.compact(undefined, options)
+  else if (kind === 4) await tree.compact(major({ targetBytes: 2000 }), options)
+  else await tree.majorCompact({ targetSize: 1 + random.below(10_000), ...options })
+}
+
+/** The answers of a tree to the stream of the seed. */
+async function answers(set: OptionSet, number: number): Promise<string[]> {
+  const fs = set.where === 'memory' ? new MemoryFileSystem() : undefined
+  const session = new Session({ root: fs === undefined ? `${folder}/${number}` : '/db', fs }, set)
+  const stream = new Random(seed)
+  const schedule = new Random((seed + number) >>> 0)
+  const { keys } = makeProgram(seed, 0)
+  const found: string[] = []
+  await session.open()
+  try {
+    for (let checkpoint = 0; checkpoint < CHECKPOINTS; checkpoint++) {
+      for (let i = 0; i < WRITES_BETWEEN; i++) {
+        const batch = new WriteBatch()
+        for (let n = stream.below(3); n >= 0; n--) {
+          const key = stream.pick(keys)
+          const [size, tag] = [stream.u32(), stream.u32()]
+          if ((key.at(-1) as number) % 4 === checkpoint % 4) batch.remove(key)
+          else batch.insert(key, makeValue(size, tag).subarray(0, 20_000))
+        }
+        await applyPatiently(session, batch)
+        if (schedule.chance(0.02)) await maintain(session, schedule)
+      }
+      if (checkpoint === 3 && stream.chance(0.5)) await session.tree.clear()
+      const { tree } = session
+      found.push(
+        hashOf(
+          tree.iter(),
+          tree.iter({ reverse: true }),
+          tree.prefix(stream.pick(keys).subarray(0, 1)),
+        ),
+      )
+      found.push(hashOf(keys.map((key) => [key, tree.get(key) ?? Buffer.from('none')] as const)))
+      session.snapshots.push(tree.snapshot())
+    }
+    for (const snapshot of session.snapshots) found.push(hashOf(snapshot.iter()))
+    await session.reopen(set, false)
+    found.push(hashOf(session.tree.iter()))
+  } finally {
+    await session.close()
+  }
+  return found
+}
+
+async function applyPatiently({ tree }: Session, batch: WriteBatch): Promise<void> {
+  for (;;) {
+    try {
+      tree.apply(batch)
+      return
+    } catch (error) {
+      if (!VarveError.is(error, 'VARVE_STALLED')) throw error
+      await tree.flush()
+    }
+  }
+}
+
+t.test('all option sets give the same answers', { timeout: 230_000 }, async (t) => {
+  let wanted: string[] | undefined
+  for (const [number, set] of OPTION_SETS.entries()) {
+    const found = await answers(set, number)
+    wanted ??= found
+    t.same(found, wanted, set.name)
+  }
+})

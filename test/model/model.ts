@@ -1,0 +1,125 @@
+/**
+ * What a tree should answer: a sorted map of every version of every key (semantics.md 2, 3, 5-7). The oracle of the
+ * model tests; simple enough to be read and believed.
+ *
+ * I1: the versions of a key ascend by seqno; among equal seqnos the one written last stands last, and wins.
+ */
+
+/** A key and a value as `tree.range` yields them. */
+export type Entry = readonly [key: Buffer, value: Buffer]
+
+/** One version; a value of undefined is a delete. */
+interface KeyVersion {
+  seqno: number
+  readonly value: Buffer | undefined
+}
+
+/** One write of a batch. */
+export interface ModelWrite {
+  readonly key: Buffer
+  readonly value: Buffer | undefined
+}
+
+/** Bounds and shape of a range read. */
+export interface ModelRange {
+  readonly gt?: Buffer
+  readonly gte?: Buffer
+  readonly lt?: Buffer
+  readonly lte?: Buffer
+  readonly reverse?: boolean
+  readonly limit?: number
+}
+
+const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1')
+
+/** True where `key` lies inside the bounds. */
+export function isInside(key: Buffer, { gt, gte, lt, lte }: ModelRange): boolean {
+  if (gt !== undefined && key.compare(gt) <= 0) return false
+  if (gte !== undefined && key.compare(gte) < 0) return false
+  if (lt !== undefined && key.compare(lt) >= 0) return false
+  return lte === undefined || key.compare(lte) <= 0
+}
+
+export class Model {
+  readonly #versions = new Map<string, KeyVersion[]>()
+  /** Keys that were ever written, ascending. */
+  #keys: Buffer[] = []
+  #isSorted = true
+
+  write(seqno: number, writes: readonly ModelWrite[]): void {
+    for (const { key, value } of writes) this.#put(nameOf(key), { seqno, value }, key)
+  }
+
+  /** Everything written so far is gone for reads above `seqno`. */
+  clear(seqno: number): void {
+    for (const [name, versions] of this.#versions) {
+      // A write that was never published goes for every reader.
+      const kept = versions.filter((version) => version.seqno <= seqno)
+      this.#versions.set(name, kept)
+      if (kept.at(-1)?.value !== undefined) kept.push({ seqno, value: undefined })
+    }
+  }
+
+  get(key: Buffer, seqno: number): Buffer | undefined {
+    const versions = this.#versions.get(nameOf(key)) ?? []
+    for (let i = versions.length - 1; i >= 0; i--) {
+      const version = versions[i] as KeyVersion
+      if (version.seqno < seqno) return version.value
+    }
+    return undefined
+  }
+
+  range(range: ModelRange, seqno: number): Entry[] {
+    if (!this.#isSorted) this.#keys.sort(Buffer.compare)
+    this.#isSorted = true
+    const entries: Entry[] = []
+    for (const key of this.#keys) {
+      if (!isInside(key, range)) continue
+      const value = this.get(key, seqno)
+      if (value !== undefined) entries.push([key, value])
+    }
+    if (range.reverse === true) entries.reverse()
+    return entries.slice(0, range.limit)
+  }
+
+  prefix(prefix: Buffer, range: ModelRange, seqno: number): Entry[] {
+    const { limit, ...rest } = range
+    const inside = this.range(rest, seqno).filter(([key]) =>
+      key.subarray(0, prefix.length).equals(prefix),
+    )
+    return inside.slice(0, limit)
+  }
+
+  /**
+   * The tree was closed and opened again, and its counter starts at `seqno`: what is newer can only be deletes that no
+   * table holds any more.
+   */
+  reopen(seqno: number): void {
+    for (const versions of this.#versions.values()) {
+      for (const version of versions) version.seqno = Math.min(version.seqno, seqno - 1)
+    }
+  }
+
+  /** What was written at or above `seqno` is lost. */
+  drop(seqno: number): void {
+    for (const [name, versions] of this.#versions) {
+      this.#versions.set(
+        name,
+        versions.filter((version) => version.seqno < seqno),
+      )
+    }
+  }
+
+  #put(name: string, version: KeyVersion, key: Buffer): void {
+    let versions = this.#versions.get(name)
+    if (versions === undefined) {
+      versions = []
+      this.#versions.set(name, versions)
+      this.#keys.push(key)
+      this.#isSorted = false
+    }
+    let place = versions.length
+    while (place > 0 && (versions[place - 1] as KeyVersion).seqno > version.seqno) place--
+    versions.splice(place, 0, version)
+  }
+}

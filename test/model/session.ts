@@ -1,0 +1,206 @@
+/**
+ * One tree under test beside its model: opening and closing under changing options, writes and maintenance that go to
+ * both, promises that are still to settle. Steps of programs are built from this.
+ */
+import { setImmediate } from 'node:timers/promises'
+import { Cache } from '../../src/main/cache.js'
+import { open } from '../../src/main/open.js'
+import type { OpenOptions } from '../../src/main/options.js'
+import type { TreeIterator } from '../../src/main/reading/tree-iterator.js'
+import type { Snapshot } from '../../src/main/snapshot.js'
+import type { Tree } from '../../src/main/tree.js'
+import type { WriteBatch } from '../../src/main/writing/write-batch.js'
+import { VarveError } from '../../src/shared/base/errors.js'
+import { DescriptorTable } from '../../src/shared/fs/descriptor-table.js'
+import type { FileSystem } from '../../src/shared/fs/file-system.js'
+import { Model, type ModelWrite } from './model.js'
+import { type OptionSet, usesDictionary, withDictionary } from './option-sets.js'
+
+/** An open iterator with what it has still to yield. */
+export interface OpenIterator {
+  readonly iterator: TreeIterator<[Buffer, Buffer]>
+  readonly rest: (readonly [Buffer, Buffer])[]
+}
+
+/** Where a session lives. */
+export interface Place {
+  readonly root: string
+  /** Undefined for the disk. */
+  readonly fs: FileSystem | undefined
+}
+
+/** Fails with what a test would say. */
+export function check(condition: boolean, message: () => string): asserts condition {
+  if (!condition) throw new Error(message())
+}
+
+const SIBLING_KEYS = 70
+
+export class Session {
+  readonly place: Place
+  model = new Model()
+  readonly snapshots: Snapshot[] = []
+  readonly iterators: OpenIterator[] = []
+  /** The seqno of writes that are not published yet. */
+  held: number | undefined
+  readonly #background: Promise<unknown>[] = []
+  #tree: Tree | undefined
+  #cache: Cache | undefined
+  #sibling: Tree | undefined
+  #set: OptionSet
+  #needsDictionary = false
+
+  constructor(place: Place, set: OptionSet) {
+    this.place = place
+    this.#set = set
+  }
+
+  get tree(): Tree {
+    return this.#tree as Tree
+  }
+
+  get visible(): number {
+    return this.tree.visibleSeqno.get()
+  }
+
+  /** No read below it will come: what a caller may promise. */
+  get safeWatermark(): number {
+    return this.snapshots.reduce((least, { seqno }) => Math.min(least, seqno), this.visible)
+  }
+
+  async open(extra: OpenOptions = {}): Promise<void> {
+    const set = this.#set
+    this.#needsDictionary ||= usesDictionary(set)
+    this.#cache =
+      set.cacheBytes === undefined ? undefined : new Cache({ capacityBytes: set.cacheBytes })
+    const shared: OpenOptions = {
+      ...(this.#cache === undefined ? {} : { cache: this.#cache }),
+      ...(set.descriptors === undefined
+        ? {}
+        : { descriptorTable: new DescriptorTable(set.descriptors) }),
+    }
+    this.#tree = await open(this.place.root, {
+      ...(this.#needsDictionary ? withDictionary(set) : set.options),
+      ...(this.place.fs === undefined ? {} : { fs: this.place.fs }),
+      ...shared,
+      ...extra,
+    })
+    if (set.hasSibling === true) await this.#openSibling(shared)
+  }
+
+  /** Closes and opens again, under another set, with the counters of before or with fresh ones. */
+  async reopen(set: OptionSet, keepsCounters: boolean): Promise<void> {
+    const { seqno, visibleSeqno } = this.tree
+    await this.close()
+    this.#set = set
+    await this.open(keepsCounters ? { seqno, visibleSeqno } : {})
+    this.model.reopen(this.visible)
+  }
+
+  async close(): Promise<void> {
+    for (const snapshot of this.snapshots.splice(0)) snapshot[Symbol.dispose]()
+    for (const { iterator } of this.iterators.splice(0)) iterator[Symbol.dispose]()
+    this.held = undefined
+    await this.settle()
+    await this.#tree?.close()
+    await this.#sibling?.close()
+    this.#sibling = undefined
+    this.#cache?.[Symbol.dispose]()
+    this.#tree = undefined
+    this.#cache = undefined
+  }
+
+  /** Gives everything up after a failure, without a further one. */
+  async abandon(): Promise<void> {
+    for (const { iterator } of this.iterators.splice(0)) iterator[Symbol.dispose]()
+    await Promise.allSettled(this.#background.splice(0))
+    await this.#tree?.close({ flush: 'discard' }).catch(() => undefined)
+    await this.#sibling?.close()
+    this.#cache?.[Symbol.dispose]()
+  }
+
+  /** Lets `work` run beside the next steps. */
+  start(work: Promise<unknown>): void {
+    work.catch(() => undefined)
+    this.#background.push(work)
+  }
+
+  /** Waits for what {@link start} began. */
+  async settle(): Promise<void> {
+    for (const work of this.#background.splice(0)) await work
+  }
+
+  /** Writes to both. A write that the buffers refuse for its size is refused by both. */
+  async write(
+    writes: readonly ModelWrite[],
+    batch: WriteBatch | undefined,
+    seqno?: number,
+  ): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const drawn = seqno ?? this.tree.seqno.get()
+      try {
+        this.#writeTree(writes, batch, seqno)
+        this.model.write(drawn, writes)
+        if (seqno === undefined) this.held = undefined
+        return
+      } catch (error) {
+        if (this.#isTooLarge(error, writes)) return
+        if (!VarveError.is(error, 'VARVE_STALLED') || attempt === 100) throw error
+        await this.tree.flush()
+      }
+    }
+  }
+
+  /** Writes under a seqno that no plain read sees before it is published. */
+  async writeHeld(writes: readonly ModelWrite[]): Promise<void> {
+    this.held ??= this.tree.seqno.next()
+    await this.write(writes, undefined, this.held)
+  }
+
+  publish(): void {
+    if (this.held !== undefined) this.tree.visibleSeqno.fetchMax(this.held + 1)
+    this.held = undefined
+  }
+
+  async clear(): Promise<void> {
+    await this.tree.clear()
+    this.model.clear(this.visible - 1)
+    this.held = undefined
+  }
+
+  /** Lets jobs of the same thread go on. */
+  async turn(): Promise<void> {
+    await setImmediate()
+    if (this.#sibling === undefined) return
+    for (let i = 0; i < SIBLING_KEYS; i += 7) {
+      const found = this.#sibling.getString(`key${i}`)
+      check(found === `sibling ${i}`, () => `the sibling's key${i} is ${found}`)
+    }
+  }
+
+  /** A tree of other values, in files of the same names, at the same path of another file system. */
+  async #openSibling(shared: OpenOptions): Promise<void> {
+    const options = { ...shared, fs: 'memory', maintenance: 'manual', blockSize: 64 } as const
+    this.#sibling = await open(this.place.root, options)
+    for (let i = 0; i < SIBLING_KEYS; i++) this.#sibling.insert(`key${i}`, `sibling ${i}`)
+    await this.#sibling.flush()
+  }
+
+  #writeTree(writes: readonly ModelWrite[], batch: WriteBatch | undefined, seqno?: number): void {
+    if (batch !== undefined) {
+      this.tree.apply(batch, seqno)
+      return
+    }
+    for (const { key, value } of writes) {
+      if (value === undefined) this.tree.remove(key, seqno)
+      else this.tree.insert(key, value, seqno)
+    }
+  }
+
+  #isTooLarge(error: unknown, writes: readonly ModelWrite[]): boolean {
+    if (!(error instanceof RangeError) || !error.message.includes('write buffer')) return false
+    const bytes = writes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0)
+    check(bytes > 16 * 1024, () => `a write of ${bytes} bytes was refused: ${error.message}`)
+    return true
+  }
+}

@@ -1,0 +1,99 @@
+/** A file system that knows how many of its files are open, and how many locks are held: for leak checks. */
+import type {
+  DirectoryEntry,
+  DirectoryLock,
+  FileSystem,
+  ReadableFile,
+  SyncMode,
+  WritableFile,
+} from '../../src/shared/fs/file-system.js'
+
+export class CountingFileSystem implements FileSystem {
+  readonly kind = 'custom'
+  readonly #inner: FileSystem
+  openFiles = 0
+  heldLocks = 0
+
+  constructor(inner: FileSystem) {
+    this.#inner = inner
+  }
+
+  openRead(path: string): ReadableFile {
+    const file = this.#inner.openRead(path)
+    return {
+      path,
+      size: () => file.size(),
+      read: (target, offset) => file.read(target, offset),
+      close: this.#counted(() => file.close()),
+    }
+  }
+
+  create(path: string): WritableFile {
+    return this.#writable(this.#inner.create(path))
+  }
+
+  openAppend(path: string): WritableFile {
+    return this.#writable(this.#inner.openAppend(path))
+  }
+
+  exists(path: string): boolean {
+    return this.#inner.exists(path)
+  }
+
+  makeDirectory(path: string): void {
+    this.#inner.makeDirectory(path)
+  }
+
+  list(path: string): DirectoryEntry[] {
+    return this.#inner.list(path)
+  }
+
+  rename(source: string, target: string): void {
+    this.#inner.rename(source, target)
+  }
+
+  remove(path: string): void {
+    this.#inner.remove(path)
+  }
+
+  truncate(path: string, length: number): void {
+    this.#inner.truncate(path, length)
+  }
+
+  syncDirectory(path: string): void {
+    this.#inner.syncDirectory(path)
+  }
+
+  lock(path: string): DirectoryLock {
+    const lock = this.#inner.lock(path)
+    this.heldLocks++
+    let isHeld = true
+    return {
+      release: () => {
+        if (isHeld) this.heldLocks--
+        isHeld = false
+        lock.release()
+      },
+    }
+  }
+
+  #writable(file: WritableFile): WritableFile {
+    return {
+      path: file.path,
+      write: (bytes) => file.write(bytes),
+      writeAt: (bytes, offset) => file.writeAt(bytes, offset),
+      sync: (mode: SyncMode) => file.sync(mode),
+      close: this.#counted(() => file.close()),
+    }
+  }
+
+  #counted(close: () => void): () => void {
+    this.openFiles++
+    let isOpen = true
+    return () => {
+      if (isOpen) this.openFiles--
+      isOpen = false
+      close()
+    }
+  }
+}
