@@ -62,6 +62,8 @@ export class TreeCore extends EventEmitter {
   #history: VersionHistory | undefined
   #nextTableId: number
   #nextMemtableId = 0
+  /** Files of dropped tables that are being removed. */
+  readonly #removals = new Set<Promise<void>>()
   #state: 'open' | 'closing' | 'closed' = 'open'
 
   constructor(parts: TreeCoreParts) {
@@ -162,10 +164,7 @@ export class TreeCore extends EventEmitter {
         globalSeqno: record.globalSeqno,
         restriction,
       })
-      const removeFile = (obsolete: string): void => {
-        if (this.#state !== 'closed') this.fs.remove(obsolete)
-      }
-      return new Table(removeFile, path, record, resident)
+      return new Table((obsolete) => this.#removeFile(obsolete), path, record, resident)
     } catch (error) {
       file.close()
       throw error
@@ -236,6 +235,11 @@ export class TreeCore extends EventEmitter {
     this.#state = 'closing'
   }
 
+  /** Resolves when no file is being removed. */
+  async removalsDone(): Promise<void> {
+    while (this.#removals.size > 0) await Promise.all(this.#removals)
+  }
+
   /** Gives everything up. REQUIRES: no job runs. */
   close(): void {
     if (this.#state === 'closed') return
@@ -250,6 +254,21 @@ export class TreeCore extends EventEmitter {
     this.cache.detach()
     if (this.#ownsCache) this.cache[Symbol.dispose]()
     this.#lock?.release()
+  }
+
+  /** Removes a table's file, off this thread where the file system can. What fails is left to the next open. */
+  #removeFile(path: string): void {
+    if (this.#state === 'closed') return
+    // While the tree closes, nothing may be left to do behind it.
+    if (this.#state === 'closing' || this.fs.removeLater === undefined) {
+      this.fs.remove(path)
+      return
+    }
+    const removal = this.fs
+      .removeLater(path)
+      .catch(() => undefined)
+      .finally(() => this.#removals.delete(removal))
+    this.#removals.add(removal)
   }
 
   #replace(memtables: { readonly active: Memtable; readonly sealed: readonly Memtable[] }): void {

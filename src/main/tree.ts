@@ -429,6 +429,7 @@ export class Tree implements AsyncDisposable {
     } finally {
       await this.#scheduler.stop()
       this.#reads.dispose()
+      await core.removalsDone()
       core.close()
     }
   }

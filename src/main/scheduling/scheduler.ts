@@ -94,6 +94,7 @@ export class Scheduler {
     ) {
       await Promise.all([this.#flushes.onIdle(), this.#compactions.onIdle()])
     }
+    await this.#core.removalsDone()
   }
 
   /** Resolves after the next job that changed something or failed. */

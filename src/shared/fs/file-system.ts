@@ -82,6 +82,11 @@ export interface FileSystem {
   rename(source: string, target: string): void
   /** Removes a file; a missing one is no error. */
   remove(path: string): void
+  /**
+   * The same off the calling thread, which removing a large file may hold up for a tenth of a second. Where it is missing,
+   * {@link remove} is called.
+   */
+  removeLater?(path: string): Promise<void>
   /** Cuts a file to `length` bytes; durable only after a `sync` of the file. */
   truncate(path: string, length: number): void
   /** Makes the entries of a folder durable: what was created, renamed and removed in it. */

@@ -182,6 +182,14 @@ export class StdFileSystem implements FileSystem {
     attempt('rename', source, () => fs.renameSync(source, target))
   }
 
+  async removeLater(path: string): Promise<void> {
+    try {
+      await fs.promises.unlink(path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw ioError('remove', path, error)
+    }
+  }
+
   remove(path: string): void {
     attempt('remove', path, () => {
       try {
