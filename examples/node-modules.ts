@@ -40,7 +40,10 @@ class Progress {
 
   constructor(what: string, total: number) {
     if (!process.stdout.isTTY) return
-    this.#bar = new SingleBar({ format: `${what} {bar} {percentage}% {value}/{total} files`, hideCursor: true })
+    this.#bar = new SingleBar({
+      format: `${what} {bar} {percentage}% {value}/{total} files`,
+      hideCursor: true,
+    })
     this.#bar.start(total, 0)
   }
 
@@ -124,8 +127,10 @@ function verifyPrefixes(
     let previous = ''
     for (const [keyBytes, value] of reader.prefix(prefix)) {
       const key = keyBytes.toString()
-      if (Buffer.compare(Buffer.from(previous), keyBytes) >= 0) differences.report(`${key} is out of order`)
-      if (group.get(key) !== value.length) differences.report(`${key} was not expected below ${prefix}`)
+      if (Buffer.compare(Buffer.from(previous), keyBytes) >= 0)
+        differences.report(`${key} is out of order`)
+      if (group.get(key) !== value.length)
+        differences.report(`${key} was not expected below ${prefix}`)
       group.delete(key)
       previous = key
     }
@@ -134,7 +139,10 @@ function verifyPrefixes(
 }
 
 function printShape(tree: Tree, userBytes: number): void {
-  const levels = Array.from({ length: 7 }, (_, level) => `L${level}: ${tree.levelTableCount(level)}`)
+  const levels = Array.from(
+    { length: 7 },
+    (_, level) => `L${level}: ${tree.levelTableCount(level)}`,
+  )
   const disk = tree.diskSpace()
   console.log(
     `tables ${levels.join('  ')}; ${(disk / MIB).toFixed(1)} MiB on disk for ${(userBytes / MIB).toFixed(1)} MiB of files`,
@@ -151,18 +159,24 @@ async function main(): Promise<number> {
   const files = listFiles(folder)
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   const largest = files.reduce((most, file) => Math.max(most, file.bytes), 0)
-  console.log(`${files.length} files, ${(bytes / MIB).toFixed(1)} MiB, the largest ${(largest / MIB).toFixed(1)} MiB`)
+  console.log(
+    `${files.length} files, ${(bytes / MIB).toFixed(1)} MiB, the largest ${(largest / MIB).toFixed(1)} MiB`,
+  )
   const differences = new Differences()
   const path = mkdtempSync(join(tmpdir(), 'varve-start-'))
   // A write buffer must hold the largest file.
-  const options = { runtime: { memtableBytes: Math.max(64 * MIB, Math.ceil(largest * 1.25) + MIB) } }
+  const options = {
+    runtime: { memtableBytes: Math.max(64 * MIB, Math.ceil(largest * 1.25) + MIB) },
+  }
   const all = (): boolean => true
   const kept = (index: number): boolean => index % 3 !== 0
   try {
     let tree = await open(join(path, 'db'), options)
     tree.on('error', (error) => differences.report(`background work failed: ${error.message}`))
     await timed('load', bytes, () => load(tree, files))
-    await timed('read back, point by point', bytes, () => verifyPoints(tree, files, all, differences))
+    await timed('read back, point by point', bytes, () =>
+      verifyPoints(tree, files, all, differences),
+    )
     await timed('read back, by prefix', bytes, () => verifyPrefixes(tree, files, all, differences))
     const before = tree.snapshot()
     await timed('delete a third', 0, async () => {
@@ -176,11 +190,19 @@ async function main(): Promise<number> {
       await tree.majorCompact({ targetSize: 64 * MIB })
       await tree.idle()
     })
-    await timed('snapshot from before, by prefix', bytes, () => verifyPrefixes(before, files, all, differences))
-    await timed('snapshot from after, by prefix', 0, () => verifyPrefixes(after, files, kept, differences))
+    await timed('snapshot from before, by prefix', bytes, () =>
+      verifyPrefixes(before, files, all, differences),
+    )
+    await timed('snapshot from after, by prefix', 0, () =>
+      verifyPrefixes(after, files, kept, differences),
+    )
     before[Symbol.dispose]()
     after[Symbol.dispose]()
-    await timed('compact again, snapshots gone', bytes, async () => void (await tree.majorCompact({ targetSize: 64 * MIB })))
+    await timed(
+      'compact again, snapshots gone',
+      bytes,
+      async () => void (await tree.majorCompact({ targetSize: 64 * MIB })),
+    )
     printShape(tree, bytes)
     await timed('close and reopen', 0, async () => {
       await tree.close()

@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { assert, VarveError } from '../shared/base/errors.js'
+import { assert, typeError, VarveError } from '../shared/base/errors.js'
 import { type TableRecord, TreeType } from '../shared/format/version-model.js'
 import type { DirectoryLock } from '../shared/fs/file-system.js'
 import { processEnvironment } from './environment.js'
@@ -43,7 +43,7 @@ const WRITER_VERSION = 'varve 0.1.0'
  */
 export async function open(path: string | URL, options: OpenOptions = {}): Promise<Tree> {
   const settings = resolveOptions(options)
-  const root = resolve(typeof path === 'string' ? path : fileURLToPath(path))
+  const root = resolveFolder(path)
   const lock = takeLock(root, settings)
   try {
     const core = openCore(root, settings, lock)
@@ -52,6 +52,15 @@ export async function open(path: string | URL, options: OpenOptions = {}): Promi
     lock?.release()
     throw error
   }
+}
+
+function resolveFolder(path: string | URL): string {
+  if (typeof path === 'string' && path !== '') return resolve(path)
+  if (!(path instanceof URL))
+    throw typeError('the path of a tree must be a non-empty string or a file URL')
+  if (path.protocol !== 'file:')
+    throw typeError(`the URL of a tree must be a file URL, not ${path}`)
+  return resolve(fileURLToPath(path))
 }
 
 function takeLock(root: string, settings: Settings): DirectoryLock | undefined {

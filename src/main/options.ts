@@ -15,6 +15,7 @@ import type { MergeOperator } from '../shared/iterator/read-view.js'
 import type { FilterFormat } from '../shared/table/filter-builder.js'
 import type { Cache } from './cache.js'
 import { dictionaryId } from './dictionary.js'
+import { checkOptionKinds } from './option-checks.js'
 import { changeRuntimeConfig, RUNTIME_DEFAULTS, type RuntimeConfig } from './runtime-config.js'
 import type { MaintenancePool } from './scheduling/maintenance-pool.js'
 import type { SequenceNumberGenerator } from './seqno-counter.js'
@@ -201,6 +202,9 @@ function withoutDictionary(compression: Compression): Compression {
 /** Fingerprint bits (format-filter-ecc-crypto.md 1.2); ours go up to 32. */
 function toFilterBits(option: FilterOption, most: number): number {
   if (option === 'none') return 0
+  if (typeof option !== 'object' || option === null) {
+    throw typeError(`filter must be 'none', { bitsPerKey } or { falsePositiveRate }`)
+  }
   if ('bitsPerKey' in option) {
     const bits = Math.floor(option.bitsPerKey + 0.5)
     if (option.bitsPerKey === 0) return 0
@@ -225,6 +229,7 @@ function toFileSystem(option: OpenOptions['fs']): FileSystem {
  * @throws TypeError, RangeError, VARVE_UNSUPPORTED
  */
 export function resolveOptions(options: OpenOptions): Settings {
+  checkOptionKinds(options)
   for (const name of UNBUILT) {
     if (options[name] === undefined) continue
     throw new VarveError(

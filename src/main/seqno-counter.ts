@@ -16,7 +16,8 @@ export interface SequenceNumberGenerator {
   fetchMax(value: number): void
 }
 
-function requireSeqno(value: number, what: string): void {
+/** @throws RangeError where `value` is no sequence number */
+export function requireSeqno(value: number, what: string): void {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw rangeError(`${what} must be an integer from 0 to 2^53 - 1, not ${value}`)
   }

@@ -2,6 +2,7 @@
  * A snapshot: a seqno that stays readable until it is disposed. Main thread.
  */
 
+import { VarveError } from '../shared/base/errors.js'
 import type { TreeIterator } from './reading/tree-iterator.js'
 import type { RangeOptions, ReadOptions, Tree } from './tree.js'
 import type { BytesLike } from './writing/write-batch.js'
@@ -19,7 +20,7 @@ type SnapshotRange = Omit<RangeOptions, 'seqno'>
  * ```
  */
 export class Snapshot implements Disposable {
-  /** Reads see versions with a lower seqno. */
+  /** Reads see versions with a lower seqno. A disposed snapshot answers VARVE_CLOSED. */
   readonly seqno: number
   readonly #tree: Tree
   readonly #unpin: () => void
@@ -98,6 +99,7 @@ export class Snapshot implements Disposable {
   }
 
   get #options(): ReadOptions {
+    if (this.#isDisposed) throw new VarveError('VARVE_CLOSED', 'this snapshot was disposed')
     return { seqno: this.seqno }
   }
 }

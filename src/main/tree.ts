@@ -15,7 +15,7 @@ import type { FlushResult } from './scheduling/flush-task.js'
 import { InProcessExecutor } from './scheduling/job-executor.js'
 import { sharedPool } from './scheduling/maintenance-pool.js'
 import { Scheduler } from './scheduling/scheduler.js'
-import type { SequenceNumberGenerator } from './seqno-counter.js'
+import { requireSeqno, type SequenceNumberGenerator } from './seqno-counter.js'
 import { Snapshot } from './snapshot.js'
 import { major } from './strategies/major.js'
 import type { CompactionStrategy } from './strategies/strategy.js'
@@ -217,6 +217,7 @@ export class Tree implements AsyncDisposable {
    */
   snapshot(seqno: number = this.#core.visibleSeqno.get()): Snapshot {
     this.#core.requireOpen()
+    requireSeqno(seqno, 'the seqno of a snapshot')
     const { history } = this.#core
     history.pin(seqno)
     this.#snapshotCount++
@@ -369,6 +370,7 @@ export class Tree implements AsyncDisposable {
   }
 
   cacheStats(): CacheStats {
+    this.#core.requireOpen()
     return this.#core.cache.stats()
   }
 

@@ -19,6 +19,16 @@ import {
   writeRaceKey,
   writeRaceValue,
 } from '../support/memtable-race.js'
+import {
+  SPLIT_DONE,
+  SPLIT_ENTRY_COUNT,
+  SPLIT_REGION_BYTES,
+  SPLIT_ROUND_SHIFT,
+  SPLIT_ROUNDS,
+  SPLIT_STATE,
+  type SplitData,
+  type SplitReport,
+} from '../support/memtable-split.js'
 
 const REGION_BYTES = 48 << 20
 
@@ -49,5 +59,37 @@ for (const order of ['random', 'ascending', 'streams'] as RaceOrder[]) {
     test.same(report.failures, [])
     test.ok(report.scans >= 3)
     test.comment(`${report.scans} scans, ${report.entries} entries, ${report.gets} gets`)
+  })
+}
+
+for (const order of ['random', 'ascending', 'streams'] as RaceOrder[]) {
+  t.test(`a reader thread in the midst of splits, ${order}`, async (test) => {
+    const memory = new TestMemory(128)
+    const { kernel, bytes } = memory
+    const regions = memory.allocate(SPLIT_ROUNDS * SPLIT_REGION_BYTES)
+    const scratch = memory.allocate(MEMTABLE_CURSOR_BYTES + RACE_KEY_BYTES)
+    const state = new SharedArrayBuffer(8)
+    const words = new Int32Array(state)
+    const workerData: SplitData = { memory: memory.memory, state, regions, scratch, order }
+    const reader = new Worker(new URL('../support/memtable-split-reader.js', import.meta.url), {
+      workerData,
+    })
+    await once(reader, 'online')
+    for (let round = 0; round < SPLIT_ROUNDS; round++) {
+      const base = regions + round * SPLIT_REGION_BYTES
+      kernel.memtable_init(base, SPLIT_REGION_BYTES)
+      for (let number = 0; number < SPLIT_ENTRY_COUNT; number++) {
+        const at = kernel.memtable_reserve(base, RACE_KEY_BYTES, 0)
+        if (at === 0) throw new RangeError('the memtable is full')
+        writeRaceKey(bytes.subarray(at, at + RACE_KEY_BYTES), number, order)
+        kernel.memtable_commit(base, RACE_KEY_BYTES, 0, 0, number)
+        // Pairs with the load in memtable-split-reader.ts.
+        Atomics.store(words, SPLIT_STATE, (round << SPLIT_ROUND_SHIFT) | (number + 1))
+      }
+    }
+    Atomics.store(words, SPLIT_DONE, 1) // pairs with memtable-split-reader.ts
+    const [report] = (await once(reader, 'message')) as [SplitReport]
+    test.same(report.failures, [], `${report.failed} of ${report.reads} reads failed`)
+    test.ok(report.reads > 0)
   })
 }

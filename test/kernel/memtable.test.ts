@@ -7,6 +7,7 @@ import {
   KIND_MAX,
   MEMTABLE_BYTES_MIN,
   MEMTABLE_ENTRY_COUNT,
+  MEMTABLE_HEIGHT,
   MEMTABLE_KEY_BYTES,
   MEMTABLE_KEY_COUNT,
   MEMTABLE_OVERFLOW,
@@ -323,4 +324,58 @@ t.test('versions of one key, thousands of them, in both directions', async (test
     chain.push(text(memtable.entry(entry)))
   }
   test.ok(same(chain, twin.entries.map(text)), 'memtable_older walks the chain')
+})
+
+t.test('a tree of several inner levels, with strangers at its edges', async (test) => {
+  const random = new Random(seed)
+  const shapes: Record<string, () => Uint8Array> = {
+    'strangers throughout': () =>
+      random.chance(0.1)
+        ? random.bytes(6)
+        : Buffer.from(`/common/${random.below(1e9).toString(36).padStart(6, '0')}`),
+    'prefixes of every length': () => {
+      const shared = random.below(10)
+      return Buffer.concat([new Uint8Array(shared).fill(0x61), random.bytes(5)])
+    },
+    // Ever lower, under an ever shorter prefix: the left edge loosens at each level.
+    'a sinking left edge': () =>
+      random.chance(0.3)
+        ? Buffer.concat([new Uint8Array(random.below(7)).fill(0x61), random.bytes(4)])
+        : Buffer.concat([Buffer.from('aaaaaaaa'), random.bytes(5)]),
+  }
+  for (const [name, make] of Object.entries(shapes)) {
+    const memtable = new KernelMemtable(new TestMemory(40), 32 << 20)
+    const keys = new Map<string, Buffer>()
+    for (let i = 0; i < 150_000; i++) {
+      const key = Buffer.from(make())
+      if (!memtable.insert(key, new Uint8Array(0), 0, i)) test.fail('full too early')
+      keys.set(key.toString('latin1'), key)
+    }
+    const sorted = [...keys.values()].sort(Buffer.compare)
+    test.ok(memtable.field(MEMTABLE_HEIGHT) >= 2, `${name}: ${sorted.length} keys`)
+    const cursor = memtable.cursor()
+    let wrong = 0
+    for (let i = 0; i < 20_000; i++) {
+      const index = random.below(sorted.length)
+      const found = cursor.seek(sorted[index]!)
+      if (found === undefined || Buffer.compare(found.key, sorted[index]!) !== 0) wrong++
+      const before = cursor.seekBefore(sorted[index]!)
+      const wanted = sorted[index - 1]
+      if (text(before).split('#')[0] !== (wanted?.toString('latin1') ?? 'none').split('#')[0])
+        wrong++
+    }
+    test.equal(wrong, 0, `${name}: seeks, seed ${seed}`)
+    let count = 0
+    let previous: Uint8Array | undefined
+    for (let entry = cursor.first(); entry !== undefined; entry = cursor.next()) {
+      if (previous !== undefined) {
+        const order = compareBytes(previous, entry.key)
+        if (order > 0) test.fail(`${name}: order, seed ${seed}`)
+        if (order === 0) continue
+      }
+      previous = entry.key
+      count++
+    }
+    test.equal(count, sorted.length, `${name}: a scan sees every key`)
+  }
 })

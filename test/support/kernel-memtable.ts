@@ -27,14 +27,20 @@ export class KernelMemtable {
   readonly #memory: TestMemory
   readonly #keyAddress: number
 
-  constructor(memory: TestMemory, bytes: number) {
+  constructor(memory: TestMemory, bytes: number, shared?: { base: number; kernel: Kernel }) {
     this.#memory = memory
-    this.kernel = memory.kernel
     this.#keyAddress = memory.allocate(65_536)
-    this.base = memory.allocate(bytes)
+    this.kernel = shared?.kernel ?? memory.kernel
+    this.base = shared?.base ?? memory.allocate(bytes)
+    if (shared !== undefined) return
     // Garbage, as an earlier memtable would have left it.
     memory.bytes.fill(0xa5, this.base, this.base + bytes)
     this.kernel.memtable_init(this.base, bytes)
+  }
+
+  /** The same memtable through another kernel instance, as another thread has it. */
+  through(kernel: Kernel): KernelMemtable {
+    return new KernelMemtable(this.#memory, 0, { base: this.base, kernel })
   }
 
   /** False if the memtable is full. */

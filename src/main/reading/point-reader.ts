@@ -98,6 +98,7 @@ export class PointReader {
     shared.setU32(read + READ_FOUND, 0)
     shared.setU32(read + READ_LOADED_COUNT, 0)
     shared.setU32(read + READ_MEMTABLES_DONE, 0)
+    shared.setU32(read + READ_WANTED_TABLE, 0)
     if (this.#held.length > 0) this.#releaseHeld()
     let outcome = kernel.point_read(read)
     while (outcome === READ_WANTS_BLOCK) {

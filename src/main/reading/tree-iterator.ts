@@ -1,13 +1,18 @@
 /**
  * A range read as users see it: a lazy, double-ended iterator over one super version. Main thread.
  *
- * Rows are copied out of the shared memory a batch at a time; the Buffers handed out share the copy.
+ * Rows are copied out of the shared memory a batch at a time; the Buffers handed out are pieces of that copy, which is at
+ * most 32 KiB unless a row alone is larger.
  *
  * I1: the two ends never yield the same key twice.
  * I2: the super version stays until the iterator is used up or disposed.
  */
 
-import { type OperandResolver, RangeScan } from '../../shared/iterator/range-scan.js'
+import {
+  type OperandResolver,
+  RangeScan,
+  type ScanRange,
+} from '../../shared/iterator/range-scan.js'
 import type { ReadView } from '../../shared/iterator/read-view.js'
 import type { BlockGiver } from '../../shared/iterator/run-cursor.js'
 import { SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
@@ -29,7 +34,7 @@ export interface IteratorSource {
   readonly workspace: Workspace
   readonly giver: BlockGiver
   readonly view: ReadView
-  /** Throws where the tree was closed: blocks cannot be read any more. */
+  /** @throws VARVE_CLOSED */
   readonly requireOpen: () => void
   /** Lets go of the view. */
   readonly release: () => void
@@ -46,29 +51,22 @@ export interface IteratorRange {
   readonly limit: number
 }
 
-/** Rows are copied into slabs of this size; a larger row gets one of its own. */
-const SLAB_BYTES = 16 * 1024
-
 /** One direction of an iterator, started when it is first used. */
 class End {
   readonly row: RowPlace = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
   readonly #source: IteratorSource
-  readonly #range: IteratorRange
-  readonly #isReverse: boolean
-  readonly #flags: number
+  readonly #range: ScanRange
   #scan: RangeScan | undefined
+  /** A copy of the batch that the row lies in, where it lay, and which one it is. */
+  #copy: Buffer = NOTHING
+  #copiedFrom = 0
+  #copiedNumber = 0
   /** The last key that this end yielded, kept only while the other end is in use. */
   lastKey: Buffer | undefined
 
-  constructor(source: IteratorSource, range: IteratorRange, isReverse: boolean, flags: number) {
+  constructor(source: IteratorSource, range: ScanRange) {
     this.#source = source
     this.#range = range
-    this.#isReverse = isReverse
-    this.#flags = flags
-  }
-
-  get isStarted(): boolean {
-    return this.#scan !== undefined
   }
 
   next(): boolean {
@@ -76,11 +74,18 @@ class End {
     return this.#scan.next(this.row)
   }
 
-  /** Keeps the key of the row at hand: the other end is about to be used for the first time. */
-  remember(): void {
-    if (!this.isStarted || this.lastKey !== undefined) return
-    const { shared } = this.#source.workspace
-    this.lastKey = Buffer.from(shared.view(this.row.keyAddress, this.row.keyLength))
+  /** The caller's own copy of the row's key. */
+  key(): Buffer {
+    const copy = this.#copied()
+    const start = this.row.keyAddress - this.#copiedFrom
+    return copy.subarray(start, start + this.row.keyLength)
+  }
+
+  /** The same of its value. */
+  value(): Buffer {
+    const copy = this.#copied()
+    const start = this.row.valueAddress - this.#copiedFrom
+    return copy.subarray(start, start + this.row.valueLength)
   }
 
   dispose(): void {
@@ -88,23 +93,50 @@ class End {
     this.#scan = undefined
   }
 
+  #copied(): Buffer {
+    const scan = this.#scan as RangeScan
+    if (scan.batchNumber === this.#copiedNumber) return this.#copy
+    const { batchAddress, batchLength } = scan
+    // Small ones come from Node's pool, large ones have memory of their own.
+    const copy = Buffer.allocUnsafe(batchLength)
+    copy.set(this.#source.workspace.shared.view(batchAddress, batchLength))
+    this.#copy = copy
+    this.#copiedFrom = batchAddress
+    this.#copiedNumber = scan.batchNumber
+    return copy
+  }
+
   #start(): RangeScan {
     const { workspace, giver, view, resolve } = this.#source
-    const { lower, upper, seqno } = this.#range
-    const range = { lower, upper, seqno, isReverse: this.#isReverse, flags: this.#flags }
-    return new RangeScan(workspace, giver, view, range, resolve)
+    return new RangeScan(workspace, giver, view, this.#range, resolve)
   }
 }
 
+const NOTHING = Buffer.alloc(0)
+
+/** What an iterator holds, apart from it, so that it can be let go of when the iterator itself is gone. */
+interface IteratorState {
+  isDone: boolean
+  readonly source: IteratorSource
+  /** Made when they are first used. */
+  front: End | undefined
+  back: End | undefined
+}
+
+function letGo(state: IteratorState): void {
+  state.isDone = true
+  state.front?.dispose()
+  state.back?.dispose()
+  state.source.release()
+}
+
 /** Warns of iterators that were dropped without being used up or disposed: they hold files and memory. */
-const forgotten = new FinalizationRegistry<() => void>((release) => {
+const forgotten = new FinalizationRegistry<IteratorState>((state) => {
   process.emitWarning(
     'a varve iterator was not disposed; use `using`, a for…of loop, or call return()',
-    {
-      code: 'VARVE_ITERATOR_LEAK',
-    },
+    { code: 'VARVE_ITERATOR_LEAK' },
   )
-  release()
+  letGo(state)
 })
 
 /**
@@ -119,36 +151,18 @@ const forgotten = new FinalizationRegistry<() => void>((release) => {
  */
 export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   readonly #source: IteratorSource
+  readonly #range: IteratorRange
   readonly #shape: Shape
-  readonly #front: End
-  readonly #back: End
-  readonly #state: { isDone: boolean }
+  readonly #state: IteratorState
   #remaining: number
-  #slab = Buffer.alloc(0)
-  #slabTop = 0
 
   constructor(source: IteratorSource, range: IteratorRange, shape: Shape) {
-    const flags = shape === 'keys' ? SCAN_KEYS_ONLY : 0
-    const front = new End(source, range, range.isReverse, flags)
-    const back = new End(source, range, !range.isReverse, flags)
-    const state = { isDone: false }
     this.#source = source
+    this.#range = range
     this.#shape = shape
-    this.#front = front
-    this.#back = back
-    this.#state = state
+    this.#state = { isDone: false, source, front: undefined, back: undefined }
     this.#remaining = range.limit
-    const { release } = source
-    forgotten.register(
-      this,
-      () => {
-        state.isDone = true
-        front.dispose()
-        back.dispose()
-        release()
-      },
-      state,
-    )
+    forgotten.register(this, this.#state, this.#state)
   }
 
   [Symbol.iterator](): this {
@@ -157,12 +171,18 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
 
   /** The next entry from the front. @throws VARVE_CHECKSUM_MISMATCH and the like where a block cannot be read */
   next(): IteratorResult<T, undefined> {
-    return this.#step(this.#front, this.#back)
+    const state = this.#state
+    if (state.isDone || this.#remaining <= 0) return this.return()
+    state.front ??= this.#begin(this.#range.isReverse, state.back)
+    return this.#step(state.front, state.back)
   }
 
   /** The next entry from the back. */
   nextBack(): IteratorResult<T, undefined> {
-    return this.#step(this.#back, this.#front)
+    const state = this.#state
+    if (state.isDone || this.#remaining <= 0) return this.return()
+    state.back ??= this.#begin(!this.#range.isReverse, state.front)
+    return this.#step(state.back, state.front)
   }
 
   /** Ends the iterator early and lets go of what it holds. A second call does nothing. */
@@ -173,69 +193,45 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
 
   [Symbol.dispose](): void {
     if (this.#state.isDone) return
-    this.#state.isDone = true
     forgotten.unregister(this.#state)
-    this.#front.dispose()
-    this.#back.dispose()
-    this.#source.release()
+    letGo(this.#state)
   }
 
-  #step(end: End, other: End): IteratorResult<T, undefined> {
-    if (this.#state.isDone || this.#remaining <= 0 || !this.#advance(end, other))
-      return this.return()
+  /** Makes an end. From now on it and the other one, if that is in use, look out for each other. */
+  #begin(isReverse: boolean, other: End | undefined): End {
+    if (other !== undefined) other.lastKey = other.key()
+    const { lower, upper, seqno } = this.#range
+    const flags = this.#shape === 'keys' ? SCAN_KEYS_ONLY : 0
+    const rowsWanted = this.#remaining
+    return new End(this.#source, { lower, upper, seqno, isReverse, flags, rowsWanted })
+  }
+
+  #step(end: End, other: End | undefined): IteratorResult<T, undefined> {
+    if (!this.#advance(end, other)) return this.return()
     this.#remaining--
-    return { done: false, value: this.#read(end.row) }
+    return { done: false, value: this.#read(end) }
   }
 
   /** Steps one end; false where it is at its end or has met the other one. */
-  #advance(end: End, other: End): boolean {
+  #advance(end: End, other: End | undefined): boolean {
     let isThere: boolean
     try {
       this.#source.requireOpen()
-      if (!end.isStarted) other.remember()
       isThere = end.next()
     } catch (error) {
       this[Symbol.dispose]()
       throw error
     }
     if (!isThere) return false
-    const { row } = end
     // Where only one end is in use, keys need not be remembered.
-    if (!other.isStarted && end === this.#front) return true
-    const { shared } = this.#source.workspace
-    const key = shared.view(row.keyAddress, row.keyLength)
-    end.lastKey = Buffer.from(key)
-    return !this.#hasMet(other)
+    if (other === undefined) return true
+    end.lastKey = end.key()
+    return other.lastKey === undefined || Buffer.compare(end.lastKey, other.lastKey) !== 0
   }
 
-  #hasMet(other: End): boolean {
-    const mine = (other === this.#back ? this.#front : this.#back).lastKey
-    if (mine === undefined || other.lastKey === undefined) return false
-    return Buffer.compare(mine, other.lastKey) === 0
-  }
-
-  #read(row: RowPlace): T {
-    if (this.#shape === 'keys') return this.#copy(row.keyAddress, row.keyLength) as T
-    if (this.#shape === 'values') return this.#copy(row.valueAddress, row.valueLength) as T
-    const pair = this.#copy(row.keyAddress, row.keyLength + row.valueLength)
-    return [pair.subarray(0, row.keyLength), pair.subarray(row.keyLength)] as T
-  }
-
-  /** A piece of the current slab with a copy of `length` bytes. */
-  #copy(address: number, length: number): Buffer {
-    const { buffer } = this.#source.workspace.shared
-    if (length > this.#slab.length - this.#slabTop) {
-      if (length > SLAB_BYTES / 4) {
-        const own = Buffer.allocUnsafeSlow(length)
-        buffer.copy(own, 0, address, address + length)
-        return own
-      }
-      this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
-      this.#slabTop = 0
-    }
-    const start = this.#slabTop
-    this.#slabTop += length
-    buffer.copy(this.#slab, start, address, address + length)
-    return this.#slab.subarray(start, start + length)
+  #read(end: End): T {
+    if (this.#shape === 'keys') return end.key() as T
+    if (this.#shape === 'values') return end.value() as T
+    return [end.key(), end.value()] as T
   }
 }

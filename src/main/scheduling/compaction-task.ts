@@ -110,13 +110,13 @@ async function merge(
       return executor.run({ ...job, region, control })
     })
     const outputs = openProposals(core, result)
-    // The tree was cleared meanwhile: its data must not come back.
-    if (findTables(core, new Set(input.tableIds)).length !== tables.length) {
+    const ids = new Set(input.tableIds)
+    // The inputs were cleared meanwhile: their merge must not bring them back.
+    if (findTables(core, ids).length !== ids.size) {
       discardTables(outputs)
       return { ...NOTHING, bytesRead, bytesWritten: result.bytesWritten }
     }
     try {
-      const ids = new Set(input.tableIds)
       const next = core.latest.version.withMerged(ids, outputs, input.destination)
       const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
       core.install(next, new Set(), exactFrom(result, watermark, highest))

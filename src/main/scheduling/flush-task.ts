@@ -80,7 +80,7 @@ export async function runFlushTask(
     executor.run(flushJob(core, sealed, { region, control, watermark })),
   )
   const tables = openProposals(core, result)
-  // The tree was cleared meanwhile: what was flushed is gone, and stays gone.
+  // The tree was cleared meanwhile: what was flushed is not part of it any more.
   if (!sealed.every((memtable) => core.latest.sealed.includes(memtable))) {
     discardTables(tables)
     return undefined

@@ -44,7 +44,8 @@ async function withRegion<T>(
   bytes: number,
   work: (memory: JobMemory) => Promise<T>,
 ): Promise<T> {
-  const start = heap.allocate(JOB_CONTROL_BYTES + bytes)
+  // From the top: write buffers come and go at the bottom.
+  const start = heap.allocate(JOB_CONTROL_BYTES + bytes, 'top')
   shared.bytes.fill(0, start, start + JOB_CONTROL_BYTES)
   try {
     const region = { start: start + JOB_CONTROL_BYTES, end: start + JOB_CONTROL_BYTES + bytes }

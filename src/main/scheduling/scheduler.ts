@@ -7,6 +7,7 @@
  */
 import PQueue from 'p-queue'
 import { VarveError } from '../../shared/base/errors.js'
+import { MAX_SEQNO } from '../../shared/base/limits.js'
 import type { CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import { type CompactionResult, type HiddenSet, runCompactionTask } from './compaction-task.js'
@@ -203,7 +204,7 @@ export class Scheduler {
 
   /** The caller's promise, by the seed's rule; without one what snapshots and settings allow, exactly. */
   #watermark(given: number | undefined): Watermark {
-    if (given !== undefined) return { seqno: given, isExact: false }
+    if (given !== undefined) return { seqno: Math.min(given, MAX_SEQNO), isExact: false }
     return { seqno: this.#core.automaticWatermark(), isExact: true }
   }
 

@@ -43,6 +43,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
   readonly runs: readonly ViewRun[]
   readonly #workspace: Workspace
   readonly #tableTombstones: readonly RangeTombstone[]
+  readonly #newestFirst: readonly Memtable[]
   #references = 1
 
   constructor(workspace: Workspace, parts: SuperVersionParts) {
@@ -51,9 +52,12 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     this.sealed = parts.sealed
     this.version = parts.version
     this.exactFrom = parts.exactFrom
-    const newestFirst = [...this.#memtables()]
-    for (const memtable of newestFirst) memtable.acquire()
-    this.memtables = newestFirst.map((memtable) => memtable.address)
+    this.#newestFirst = [
+      ...(parts.active === undefined ? [] : [parts.active]),
+      ...[...parts.sealed].reverse(),
+    ]
+    for (const memtable of this.#newestFirst) memtable.acquire()
+    this.memtables = this.#newestFirst.map((memtable) => memtable.address)
     const runs: ViewRun[] = []
     const tombstones: RangeTombstone[] = []
     for (const [level, levelRuns] of parts.version.levels.entries()) {
@@ -68,11 +72,13 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     this.stateAddress = this.#publish()
   }
 
-  /** Range tombstones of memtables and tables; the active memtable may gain some. */
+  /** Range tombstones of memtables and tables; the active memtable may gain some. Asked for on each read. */
   get rangeTombstones(): readonly RangeTombstone[] {
+    const newestFirst = this.#newestFirst
     let all = this.#tableTombstones
-    for (const memtable of this.#memtables()) {
-      if (memtable.rangeTombstones.length > 0) all = [...all, ...memtable.rangeTombstones]
+    for (let i = 0; i < newestFirst.length; i++) {
+      const { rangeTombstones } = newestFirst[i] as Memtable
+      if (rangeTombstones.length > 0) all = [...all, ...rangeTombstones]
     }
     return all
   }
@@ -89,12 +95,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     if (this.#references > 0) return
     this.#workspace.heap.free(this.stateAddress)
     for (const { table } of this.version.tables()) table.release()
-    for (const memtable of this.#memtables()) memtable.release()
-  }
-
-  *#memtables(): Generator<Memtable> {
-    if (this.active !== undefined) yield this.active
-    for (let i = this.sealed.length - 1; i >= 0; i--) yield this.sealed[i] as Memtable
+    for (const memtable of this.#newestFirst) memtable.release()
   }
 
   /** Writes STATE, memtable list, run records and table lists into one piece. */

@@ -21,12 +21,15 @@ export class VersionHistory {
   /** Pinned seqnos and how often each is. */
   readonly #pins = new Map<number, number>()
 
+  #latest: SuperVersion
+
   constructor(first: SuperVersion) {
     this.#entries = [first]
+    this.#latest = first
   }
 
   get latest(): SuperVersion {
-    return this.#entries[this.#entries.length - 1] as SuperVersion
+    return this.#latest
   }
 
   /** Super versions kept beside the latest. */
@@ -46,7 +49,7 @@ export class VersionHistory {
    * @throws VARVE_SEQNO_COLLECTED where versions that it may see are gone
    */
   at(seqno: number): SuperVersion {
-    const { latest } = this
+    const latest = this.#latest
     if (seqno >= latest.exactFrom) return latest
     const entry = this.#newestExactAt(seqno)
     if (entry !== undefined) return entry
@@ -68,6 +71,7 @@ export class VersionHistory {
     )
     const previous = this.#entries.pop() as SuperVersion
     this.#entries.push(next)
+    this.#latest = next
     previous.release()
   }
 
@@ -76,6 +80,7 @@ export class VersionHistory {
     assert(next.exactFrom >= this.latest.exactFrom, 'what was dropped stays dropped')
     this.#exactUntil.set(this.latest, next.exactFrom)
     this.#entries.push(next)
+    this.#latest = next
   }
 
   /** Keeps `seqno` readable until {@link unpin}. @throws VARVE_SEQNO_COLLECTED where it is not any more */

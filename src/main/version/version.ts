@@ -41,12 +41,15 @@ export class Version {
   readonly treeType: TreeType
   readonly levels: readonly Level[]
   readonly extras: VersionExtras
+  /** Tables in L0: every write asks. */
+  readonly l0TableCount: number
 
   constructor(id: number, treeType: TreeType, levels: readonly Level[], extras: VersionExtras) {
     this.id = id
     this.treeType = treeType
     this.levels = levels
     this.extras = extras
+    this.l0TableCount = (levels[0] ?? []).reduce((sum, run) => sum + run.length, 0)
   }
 
   /** Every table with its level. */

@@ -63,9 +63,20 @@ export class Writer {
     const keyLength = byteLengthOf(key, 'key')
     requireKeyLength(keyLength)
     const valueLength = kind === KIND_VALUE ? byteLengthOf(value, 'value') : 0
-    const memtable = this.#room(keyLength, valueLength)
-    const number = this.#seqno(seqno)
-    this.#put(memtable, { kind, key, value }, keyLength, valueLength, number)
+    const { shared } = core.environment
+    const { kernel } = shared
+    let memtable = core.latest.active
+    let address =
+      memtable === undefined ? 0 : kernel.memtable_reserve(memtable.address, keyLength, valueLength)
+    if (memtable === undefined || address === 0) {
+      memtable = this.#freshRoom(keyLength, valueLength)
+      address = kernel.memtable_reserve(memtable.address, keyLength, valueLength)
+    }
+    const number = seqno === undefined ? core.seqno.next() : requireSeqno(seqno)
+    placeBytes(shared, key, address, keyLength)
+    if (valueLength > 0) placeBytes(shared, value, address + keyLength, valueLength)
+    kernel.memtable_commit(memtable.address, keyLength, valueLength, kind, number)
+    if (valueLength > memtable.longestValue) memtable.longestValue = valueLength
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
     return !this.shouldSlowDown()
   }
@@ -86,7 +97,7 @@ export class Writer {
       bytes += keyLength + valueLength + ENTRY_OVERHEAD_BYTES
     }
     const memtable = this.#batchRoom(bytes, batch.length)
-    const number = this.#seqno(seqno)
+    const number = seqno === undefined ? core.seqno.next() : requireSeqno(seqno)
     batch.entries.forEach((entry, i) => {
       const keyLength = lengths[2 * i] as number
       this.#put(memtable, entry, keyLength, lengths[2 * i + 1] as number, number)
@@ -99,20 +110,13 @@ export class Writer {
   shouldSlowDown(): boolean {
     if (this.areBuffersFull()) return true
     const { latest, runtime } = this.#core
-    const l0Tables = latest.version.level(0).reduce((sum, run) => sum + run.length, 0)
-    return l0Tables >= runtime.l0SlowdownTables
+    return latest.version.l0TableCount >= runtime.l0SlowdownTables
   }
 
   /** True where the active write buffer is the last one. */
   areBuffersFull(): boolean {
     const { latest, runtime } = this.#core
     return latest.sealed.length >= runtime.maxSealedMemtables
-  }
-
-  #seqno(given: number | undefined): number {
-    if (given === undefined) return this.#core.seqno.next()
-    if (Number.isSafeInteger(given) && given >= 0 && given < Number.MAX_SAFE_INTEGER) return given
-    throw rangeError(`a seqno must be an integer from 0 to 2^53 - 2, not ${given}`)
   }
 
   /** One memtable that takes the whole batch: room for it as one large entry is room for its parts. */
@@ -126,20 +130,7 @@ export class Writer {
     return this.#freshRoom(1, bytes)
   }
 
-  /** The active memtable, with room for the entry; a fresh one where the old one is full. */
-  #room(keyLength: number, valueLength: number): Memtable {
-    const core = this.#core
-    const { kernel } = core.environment.shared
-    const { active } = core.latest
-    if (
-      active !== undefined &&
-      kernel.memtable_reserve(active.address, keyLength, valueLength) !== 0
-    ) {
-      return active
-    }
-    return this.#freshRoom(keyLength, valueLength)
-  }
-
+  /** A fresh active memtable, with room for the entry. */
   #freshRoom(keyLength: number, valueLength: number): Memtable {
     const core = this.#core
     const { kernel } = core.environment.shared
@@ -185,6 +176,11 @@ export class Writer {
     kernel.memtable_commit(memtable.address, keyLength, valueLength, entry.kind, seqno)
     if (valueLength > memtable.longestValue) memtable.longestValue = valueLength
   }
+}
+
+function requireSeqno(seqno: number): number {
+  if (Number.isSafeInteger(seqno) && seqno >= 0 && seqno < Number.MAX_SAFE_INTEGER) return seqno
+  throw rangeError(`a seqno must be an integer from 0 to 2^53 - 2, not ${seqno}`)
 }
 
 function tooLarge(bytes: number, limit: number): RangeError {

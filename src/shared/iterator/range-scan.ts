@@ -6,7 +6,6 @@
  * I2: a row is valid until the next batch is asked for.
  */
 import { VarveError } from '../base/errors.js'
-import { KEY_BYTES_MAX } from '../base/limits.js'
 import {
   EVENT_BATCH_FULL,
   EVENT_DONE,
@@ -14,8 +13,6 @@ import {
   EVENT_OPERAND,
   EVENT_WANTS_BLOCK,
   KIND_VALUE,
-  MEMTABLE_CURSOR_BYTES,
-  MERGE_BYTES,
   MERGE_HEAP,
   MERGE_REVERSE,
   MERGE_SOURCE_COUNT,
@@ -30,7 +27,6 @@ import {
   SCAN_BOUND,
   SCAN_BOUND_INCLUSIVE,
   SCAN_BOUND_LENGTH,
-  SCAN_BYTES,
   SCAN_CAPACITY,
   SCAN_FLAGS,
   SCAN_HAS_KEY,
@@ -50,14 +46,14 @@ import {
   SOURCE_TYPE,
   SOURCE_TYPE_MEMTABLE,
 } from '../kernel/layout.js'
-import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
+import type { GrowingBuffer, Workspace } from '../memory/workspace.js'
 import type { ResidentTable } from '../table/resident-table.js'
 import { coveringSeqno, type ReadView } from './read-view.js'
-import { type BlockGiver, type KeyRef, RunCursor } from './run-cursor.js'
+import { type BlockGiver, type KeyRef, RunCursor, type TableSpan } from './run-cursor.js'
+import { ScanMemory } from './scan-memory.js'
 
-/** First size of a batch; it quadruples up to the last one while a scan goes on, so that short scans stay cheap. */
-const BATCH_BYTES_FIRST = 4 * 1024
-const BATCH_BYTES_LAST = 256 * 1024
+/** A batch is as large as this while a scan goes on: what a cache of the processor holds beside everything else. */
+const BATCH_BYTES_LAST = 32 * 1024
 
 /** Rows of the first batch: a seek that reads a handful of entries merges no more than it needs. */
 const BATCH_ROWS_FIRST = 16
@@ -70,6 +66,8 @@ export interface ScanRange {
   readonly isReverse: boolean
   /** SCAN_KEYS_ONLY, SCAN_EVERY_VERSION. */
   readonly flags: number
+  /** Rows that the reader is likely to take; it may take more. */
+  readonly rowsWanted?: number
 }
 
 /** How a scan has a key's merge operands resolved: the value, or undefined where the key turns out to be absent. */
@@ -83,16 +81,35 @@ export interface Row {
   readonly valueLength: number
 }
 
-/** The tables of a run that may hold keys of the range. */
-function tablesInRange(
+/** The number of the first table of a run for which `isAt` holds; it holds for all behind it too. */
+function firstTable(
   tables: readonly ResidentTable[],
-  lower: Uint8Array | undefined,
-  upper: Uint8Array | undefined,
-): readonly ResidentTable[] {
-  return tables.filter(({ table: { meta } }) => {
-    if (lower !== undefined && Buffer.compare(meta.keyMax, lower) < 0) return false
-    return upper === undefined || Buffer.compare(meta.keyMin, upper) < 0
-  })
+  isAt: (table: ResidentTable) => boolean,
+): number {
+  let low = 0
+  let high = tables.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (isAt(tables[middle] as ResidentTable)) high = middle
+    else low = middle + 1
+  }
+  return low
+}
+
+/** The tables of a run that may hold keys of the range. */
+function spanOf(
+  tables: readonly ResidentTable[],
+  { lower, upper }: Pick<ScanRange, 'lower' | 'upper'>,
+): TableSpan {
+  const from =
+    lower === undefined
+      ? 0
+      : firstTable(tables, ({ table }) => Buffer.compare(table.meta.keyMax, lower) >= 0)
+  const to =
+    upper === undefined
+      ? tables.length
+      : firstTable(tables, ({ table }) => Buffer.compare(table.meta.keyMin, upper) >= 0)
+  return { tables, from, to }
 }
 
 export class RangeScan {
@@ -100,19 +117,21 @@ export class RangeScan {
   readonly #view: ReadView
   readonly #range: ScanRange
   readonly #resolve: OperandResolver
-  readonly #scan: number
-  readonly #merge: number
+  readonly #memory: ScanMemory
   readonly #sources: number
-  readonly #key: number
   readonly #batch: GrowingBuffer
   /** Lower and upper bound in the shared memory. */
-  readonly #bounds: readonly (KeyRef | undefined)[]
-  readonly #cursors: readonly (RunCursor | undefined)[]
-  readonly #pieces: number[] = []
+  readonly #lower: KeyRef | undefined
+  readonly #upper: KeyRef | undefined
+  /** One for each run; their sources come behind those of the memtables. */
+  readonly #cursors: RunCursor[] = []
   #isDone = false
+  #isWidening = false
+  #isDisposed = false
   /** Offset of the next row in the batch, and of the end of its rows. */
   #at = 0
   #end = 0
+  #batchNumber = 0
 
   constructor(
     workspace: Workspace,
@@ -126,32 +145,32 @@ export class RangeScan {
     this.#view = view
     this.#range = range
     this.#resolve = resolve
-    const runs = view.runs
-      .map((run) => tablesInRange(run.tables, range.lower, range.upper))
-      .filter((tables) => tables.length > 0)
-    const memtableCount = view.memtables.length
-    const sourceCount = memtableCount + runs.length
-    this.#batch = new GrowingBuffer(workspace.heap, BATCH_BYTES_FIRST)
-    this.#scan = this.#take(SCAN_BYTES)
-    this.#merge = this.#take(MERGE_BYTES)
-    this.#sources = this.#take(SOURCE_BYTES * sourceCount + 4 * sourceCount)
-    this.#key = this.#take(KEY_BYTES_MAX + 8)
-    this.#bounds = [this.#place(range.lower), this.#place(range.upper)]
-    this.#cursors = [
-      ...view.memtables.map(() => undefined),
-      ...runs.map((tables) => new RunCursor(workspace, giver, tables, range.isReverse)),
-    ]
-    shared.setU32(this.#merge + MERGE_REVERSE, range.isReverse ? 1 : 0)
-    shared.setU32(this.#merge + MERGE_SOURCES, this.#sources)
-    shared.setU32(this.#merge + MERGE_SOURCE_COUNT, sourceCount)
-    shared.setU32(this.#merge + MERGE_HEAP, this.#sources + SOURCE_BYTES * sourceCount)
+    const memory = ScanMemory.take(workspace)
+    this.#memory = memory
+    this.#batch = memory.batch
+    this.#lower = this.#place(range.lower, memory.lower)
+    this.#upper = this.#place(range.upper, memory.upper)
+    for (const { tables } of view.runs) {
+      const span = spanOf(tables, range)
+      if (span.from >= span.to) continue
+      const block = memory.block(this.#cursors.length)
+      this.#cursors.push(new RunCursor(workspace, giver, span, range.isReverse, block))
+    }
+    const { merge } = memory
+    const sourceCount = view.memtables.length + this.#cursors.length
+    this.#sources = memory.sources(sourceCount)
+    shared.setU32(merge + MERGE_REVERSE, range.isReverse ? 1 : 0)
+    shared.setU32(merge + MERGE_SOURCES, this.#sources)
+    shared.setU32(merge + MERGE_SOURCE_COUNT, sourceCount)
+    shared.setU32(merge + MERGE_HEAP, this.#sources + SOURCE_BYTES * sourceCount)
     try {
+      // Reads the first block of every run, any of which may be damaged.
       this.#seekSources()
-      this.#initScan()
     } catch (error) {
       this.dispose()
       throw error
     }
+    this.#initScan()
   }
 
   /**
@@ -185,48 +204,60 @@ export class RangeScan {
     return this.#workspace.shared.getU64(row.keyAddress - ROW_KEY + ROW_SEQNO)
   }
 
+  /** Counts the batches: rows whose places were read since it last changed lie in the batch at hand. */
+  get batchNumber(): number {
+    return this.#batchNumber
+  }
+
+  /** Where the batch at hand starts, and how long it is; good until it changes. */
+  get batchAddress(): number {
+    return this.#batch.address
+  }
+
+  get batchLength(): number {
+    return this.#end
+  }
+
   dispose(): void {
+    if (this.#isDisposed) return
+    this.#isDisposed = true
     this.#isDone = true
     this.#at = 0
     this.#end = 0
-    for (const cursor of this.#cursors) cursor?.dispose()
-    this.#batch.dispose()
-    for (const piece of this.#pieces.splice(0)) this.#workspace.heap.free(piece)
+    for (const cursor of this.#cursors) cursor.dispose()
+    this.#memory.give()
   }
 
-  #take(bytes: number): number {
-    const address = this.#workspace.heap.allocate(bytes)
-    this.#pieces.push(address)
-    return address
-  }
-
-  #place(key: Uint8Array | undefined): KeyRef | undefined {
+  #place(key: Uint8Array | undefined, buffer: GrowingBuffer): KeyRef | undefined {
     if (key === undefined) return undefined
-    const address = this.#take(key.length)
-    this.#workspace.shared.bytes.set(key, address)
-    return { address, length: key.length }
+    buffer.reserve(key.length)
+    this.#workspace.shared.bytes.set(key, buffer.address)
+    return { address: buffer.address, length: key.length }
   }
 
   /** Places every source on its first entry and builds the heap. */
   #seekSources(): void {
     const { shared } = this.#workspace
     const { kernel } = shared
-    const { isReverse } = this.#range
-    const bound = this.#bounds[isReverse ? 1 : 0]
-    this.#cursors.forEach((runCursor, number) => {
-      const source = this.#sources + number * SOURCE_BYTES
+    const { memtables } = this.#view
+    const bound = this.#range.isReverse ? this.#upper : this.#lower
+    const sourceCount = memtables.length + this.#cursors.length
+    let source = this.#sources
+    for (let number = 0; number < sourceCount; number++) {
       shared.setU32(source + SOURCE_RANK, number)
-      if (runCursor !== undefined) {
-        runCursor.seek(source, bound)
-        return
+      const memtable = memtables[number]
+      if (memtable === undefined) {
+        this.#cursors[number - memtables.length]?.seek(source, bound)
+      } else {
+        const cursor = this.#memory.cursor(sourceCount, number)
+        kernel.memtable_cursor_init(cursor, memtable)
+        shared.setU32(source + SOURCE_TYPE, SOURCE_TYPE_MEMTABLE)
+        shared.setU32(source + SOURCE_CURSOR, cursor)
+        kernel.source_set_entry(source, this.#seekMemtable(cursor, bound))
       }
-      const cursor = this.#take(MEMTABLE_CURSOR_BYTES)
-      kernel.memtable_cursor_init(cursor, this.#view.memtables[number] as number)
-      shared.setU32(source + SOURCE_TYPE, SOURCE_TYPE_MEMTABLE)
-      shared.setU32(source + SOURCE_CURSOR, cursor)
-      kernel.source_set_entry(source, this.#seekMemtable(cursor, bound))
-    })
-    kernel.merge_build(this.#merge)
+      source += SOURCE_BYTES
+    }
+    kernel.merge_build(this.#memory.merge)
   }
 
   #seekMemtable(cursor: number, bound: KeyRef | undefined): number {
@@ -241,60 +272,57 @@ export class RangeScan {
 
   #initScan(): void {
     const { shared } = this.#workspace
-    const { isReverse, seqno, flags } = this.#range
-    const bound = this.#bounds[isReverse ? 0 : 1]
-    const set = (field: number, value: number): void => shared.setU32(this.#scan + field, value)
-    set(SCAN_MERGE, this.#merge)
-    set(SCAN_TOP, 0)
-    set(SCAN_ROWS, 0)
-    set(SCAN_ROWS_MAX, BATCH_ROWS_FIRST)
-    set(SCAN_FLAGS, flags)
+    const { isReverse, seqno, flags, rowsWanted = BATCH_ROWS_FIRST } = this.#range
+    const bound = isReverse ? this.#lower : this.#upper
+    const { scan, merge, key } = this.#memory
+    shared.setU32(scan + SCAN_MERGE, merge)
+    shared.setU32(scan + SCAN_TOP, 0)
+    shared.setU32(scan + SCAN_ROWS, 0)
+    shared.setU32(scan + SCAN_ROWS_MAX, Math.min(BATCH_ROWS_FIRST, Math.max(1, rowsWanted)))
+    shared.setU32(scan + SCAN_FLAGS, flags)
     // Forward scans end before `upper`; reverse ones take `lower` itself in.
-    set(SCAN_BOUND, bound?.address ?? 0)
-    set(SCAN_BOUND_LENGTH, bound?.length ?? 0)
-    set(SCAN_BOUND_INCLUSIVE, isReverse ? 1 : 0)
-    set(SCAN_KEY, this.#key)
-    set(SCAN_HAS_KEY, 0)
-    set(SCAN_TENTATIVE, 0)
-    shared.setU64(this.#scan + SCAN_SEQNO, seqno)
+    shared.setU32(scan + SCAN_BOUND, bound?.address ?? 0)
+    shared.setU32(scan + SCAN_BOUND_LENGTH, bound?.length ?? 0)
+    shared.setU32(scan + SCAN_BOUND_INCLUSIVE, isReverse ? 1 : 0)
+    shared.setU32(scan + SCAN_KEY, key)
+    shared.setU32(scan + SCAN_HAS_KEY, 0)
+    shared.setU32(scan + SCAN_TENTATIVE, 0)
+    shared.setU64(scan + SCAN_SEQNO, seqno)
     this.#nameBatch()
   }
 
   #nameBatch(): void {
     const { shared } = this.#workspace
-    shared.setU32(this.#scan + SCAN_OUT, this.#batch.address)
-    shared.setU32(this.#scan + SCAN_CAPACITY, this.#batch.capacity)
+    shared.setU32(this.#memory.scan + SCAN_OUT, this.#batch.address)
+    shared.setU32(this.#memory.scan + SCAN_CAPACITY, this.#batch.capacity)
   }
 
   /** Fills the batch anew. */
   #fill(): void {
     const { shared } = this.#workspace
-    shared.setU32(this.#scan + SCAN_TOP, 0)
-    shared.setU32(this.#scan + SCAN_ROWS, 0)
+    const { scan } = this.#memory
+    if (this.#isWidening) this.#widenBatch()
+    shared.setU32(scan + SCAN_TOP, 0)
+    shared.setU32(scan + SCAN_ROWS, 0)
     this.#at = 0
-    let event = shared.kernel.scan_run(this.#scan)
+    this.#batchNumber++
+    let event = shared.kernel.scan_run(scan)
     while (event === EVENT_WANTS_BLOCK || event === EVENT_NO_SPACE) {
       if (event === EVENT_WANTS_BLOCK) this.#giveBlock()
       else this.#growBatch(this.#batch.capacity * 2)
-      event = shared.kernel.scan_run(this.#scan)
+      event = shared.kernel.scan_run(scan)
     }
-    this.#end = shared.getU32(this.#scan + SCAN_TOP)
+    this.#end = shared.getU32(scan + SCAN_TOP)
     if (event === EVENT_DONE) this.#isDone = true
     else if (event === EVENT_OPERAND) this.#resolveOperand()
-    else if (event === EVENT_BATCH_FULL) this.#widenBatch()
+    else if (event === EVENT_BATCH_FULL) this.#isWidening = true
   }
 
-  /** The batch to come may be larger; what the current one holds is still to be read, so only its limits change. */
+  /** The second batch and those behind it are large. What the one before held has been read. */
   #widenBatch(): void {
-    const { shared } = this.#workspace
-    shared.setU32(this.#scan + SCAN_ROWS_MAX, 0xffff_ffff)
-    if (this.#batch.capacity >= BATCH_BYTES_LAST) return
-    const rows = this.#end
-    if (shared.getU32(this.#scan + SCAN_TENTATIVE) !== 0) return
-    const previous = shared.copy(this.#batch.address, rows)
-    this.#batch.reserve(this.#batch.capacity * 4)
-    shared.bytes.set(previous, this.#batch.address)
-    this.#nameBatch()
+    this.#isWidening = false
+    this.#workspace.shared.setU32(this.#memory.scan + SCAN_ROWS_MAX, 0xffff_ffff)
+    if (this.#batch.capacity < BATCH_BYTES_LAST) this.#growBatch(BATCH_BYTES_LAST)
   }
 
   #growBatch(capacity: number): void {
@@ -303,15 +331,17 @@ export class RangeScan {
   }
 
   #giveBlock(): void {
-    const number = this.#workspace.shared.getU32(this.#merge + MERGE_WANTED)
-    this.#cursors[number]?.advance(this.#sources + number * SOURCE_BYTES)
+    const number = this.#workspace.shared.getU32(this.#memory.merge + MERGE_WANTED)
+    this.#cursors[number - this.#view.memtables.length]?.advance(
+      this.#sources + number * SOURCE_BYTES,
+    )
   }
 
   /** Answers for a key whose newest version is a merge operand: its resolved value becomes the batch's only row. */
   #resolveOperand(): void {
     const { shared } = this.#workspace
-    const keyLength = shared.getU32(this.#scan + SCAN_KEY_LENGTH)
-    const key = shared.copy(this.#key, keyLength)
+    const keyLength = shared.getU32(this.#memory.scan + SCAN_KEY_LENGTH)
+    const key = shared.copy(this.#memory.key, keyLength)
     const value = this.#resolve(key)
     this.#end = 0
     if (value === undefined) return

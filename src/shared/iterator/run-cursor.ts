@@ -42,14 +42,20 @@ export interface KeyRef {
   readonly length: number
 }
 
+/** Tables [from, to) of a run, ascending by key. */
+export interface TableSpan {
+  readonly tables: readonly ResidentTable[]
+  readonly from: number
+  readonly to: number
+}
+
 /** "Any seqno" for the search kernels. */
 const ANY_SEQNO = -1
 
 export class RunCursor {
   readonly #workspace: Workspace
   readonly #giver: BlockGiver
-  /** Tables of the run in the direction of the walk. */
-  readonly #tables: readonly ResidentTable[]
+  readonly #span: TableSpan
   readonly #isReverse: boolean
   readonly #block: GrowingBuffer
   /** A copy of the index partition at hand; made for two-level tables only. */
@@ -64,19 +70,21 @@ export class RunCursor {
   #isAtRestriction = false
 
   /**
-   * @param tables the run's tables that may hold keys in bounds, ascending by key
+   * @param span the run's tables that may hold keys in bounds
+   * @param block the cursor's own while it lives; the caller's to give back
    */
   constructor(
     workspace: Workspace,
     giver: BlockGiver,
-    tables: readonly ResidentTable[],
+    span: TableSpan,
     isReverse: boolean,
+    block: GrowingBuffer,
   ) {
     this.#workspace = workspace
     this.#giver = giver
-    this.#tables = isReverse ? [...tables].reverse() : tables
+    this.#span = span
     this.#isReverse = isReverse
-    this.#block = new GrowingBuffer(workspace.heap, 8192)
+    this.#block = block
   }
 
   /**
@@ -90,7 +98,7 @@ export class RunCursor {
 
   /** SOURCE_WANTS_BLOCK: gives the source its next block, or ends it. */
   advance(source: number): void {
-    const table = this.#tables[this.#tableNumber]
+    const table = this.#table()
     if (table === undefined) {
       this.#end(source)
       return
@@ -105,8 +113,14 @@ export class RunCursor {
   }
 
   dispose(): void {
-    this.#block.dispose()
     this.#partition?.dispose()
+  }
+
+  /** The table at hand, counted in the direction of the walk; undefined behind the last one. */
+  #table(): ResidentTable | undefined {
+    const { tables, from, to } = this.#span
+    const number = this.#isReverse ? to - 1 - this.#tableNumber : from + this.#tableNumber
+    return number >= from && number < to ? tables[number] : undefined
   }
 
   #end(source: number): void {
@@ -117,7 +131,7 @@ export class RunCursor {
 
   /** Starts on the table at hand, or the first one behind it that has an entry in bounds. */
   #openTable(source: number, bound: KeyRef | undefined): void {
-    const table = this.#tables[this.#tableNumber]
+    const table = this.#table()
     if (table === undefined) {
       this.#end(source)
       return

@@ -28,6 +28,9 @@ export const BLOCK_MAGIC = 0x044d534c
 export const BLOCK_HEADER_BYTES = 33
 export const BLOCK_BYTES_MAX_KERNEL = 268435456
 
+/** Largest seqno that the main thread's numbers hold exactly: 2^53 - 1. */
+export const SEQNO_MAX_KERNEL = 9007199254740991
+
 // Trailer of a restart block (format-table.md 7.3).
 export const RESTART_TRAILER_BYTES = 31
 
@@ -45,6 +48,8 @@ export const BLOCK_ERROR_ENTRY = -10
 export const BLOCK_ERROR_ORDER = -11
 export const BLOCK_ERROR_COUNT = -12
 export const BLOCK_ERROR_HANDLE = -13
+/** A seqno above SEQNO_MAX_KERNEL: not damage, but nothing that this engine can count with. */
+export const BLOCK_ERROR_SEQNO = -14
 /** Not damage: the target is too small; the caller allocates more and calls again. */
 export const BLOCK_NO_SPACE = -100
 
@@ -389,7 +394,10 @@ export const READ_FOUND_KIND = 44
 export const READ_FOUND_SEQNO = 48
 export const READ_FOUND_VALUE = 56
 export const READ_FOUND_VALUE_LENGTH = 60
-/** READ_WANTS_BLOCK: the block that is missing. */
+/**
+ * READ_WANTS_BLOCK: the block that is missing. Putting it into the cache may evict the block that READ_FOUND_VALUE
+ * points into: whoever loads copies the value first, and points the field at the copy.
+ */
 export const READ_WANTED_TABLE = 64
 export const READ_WANTED_KIND = 68
 export const READ_WANTED_OFFSET = 72

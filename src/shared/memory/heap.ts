@@ -3,7 +3,8 @@
  * over everything that regions may take, and gives a worker a region for its job, over which the worker makes its own.
  *
  * Small pieces come in size classes (eight to a doubling) and stay in their class once freed; large ones are cut from
- * the lowest free range that holds them and merge with their neighbours again, so the touched part stays low.
+ * the lowest free range that holds them (or the highest) and merge with their neighbours again, so that the same pages
+ * are touched again and again.
  *
  * I1: pieces never overlap, start on 64-byte boundaries and lie inside the region.
  */
@@ -38,8 +39,8 @@ export class Heap {
   /** REQUIRES: [start, end) is nobody else's. */
   constructor(start: number, end: number) {
     this.start = Math.ceil(start / ALIGNMENT) * ALIGNMENT
-    this.end = end
-    this.#ranges = [{ start: this.start, end }]
+    this.end = Math.floor(end / ALIGNMENT) * ALIGNMENT
+    this.#ranges = [{ start: this.start, end: this.end }]
   }
 
   /** Bytes in use, rounding included. */
@@ -48,12 +49,13 @@ export class Heap {
   }
 
   /**
-   * A piece of at least `bytes` bytes, with whatever was in it before.
+   * A piece of at least `bytes` bytes, with whatever was in it before. `from` tells from which end of the region a large
+   * piece is cut: what lives long and what comes and goes stay apart, so that each reuses its own touched pages.
    * @throws VARVE_OUT_OF_MEMORY
    */
-  allocate(bytes: number): number {
+  allocate(bytes: number, from: 'bottom' | 'top' = 'bottom'): number {
     const size = classSize(bytes)
-    const address = this.#classes.get(size)?.pop() ?? this.#cut(size)
+    const address = this.#classes.get(size)?.pop() ?? this.#cut(size, from)
     if (address === undefined) {
       throw new VarveError(
         'VARVE_OUT_OF_MEMORY',
@@ -88,12 +90,14 @@ export class Heap {
     }
   }
 
-  #cut(size: number): number | undefined {
-    const index = this.#ranges.findIndex((range) => range.end - range.start >= size)
+  #cut(size: number, from: 'bottom' | 'top'): number | undefined {
+    const fits = (range: Range): boolean => range.end - range.start >= size
+    const index = from === 'bottom' ? this.#ranges.findIndex(fits) : this.#ranges.findLastIndex(fits)
     const range = this.#ranges[index]
     if (range === undefined) return undefined
-    const address = range.start
-    range.start += size
+    const address = from === 'bottom' ? range.start : range.end - size
+    if (from === 'bottom') range.start += size
+    else range.end = address
     if (range.start === range.end) this.#ranges.splice(index, 1)
     return address
   }

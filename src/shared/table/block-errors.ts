@@ -12,6 +12,7 @@ import {
   BLOCK_ERROR_HEADER_CHECKSUM,
   BLOCK_ERROR_MAGIC,
   BLOCK_ERROR_ORDER,
+  BLOCK_ERROR_SEQNO,
   BLOCK_ERROR_SHORT,
   BLOCK_ERROR_SIZE,
   BLOCK_ERROR_TRAILER,
@@ -32,6 +33,7 @@ const MEANINGS: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   [BLOCK_ERROR_ORDER]: ['VARVE_INVALID_BLOCK', 'entries out of order'],
   [BLOCK_ERROR_COUNT]: ['VARVE_INVALID_BLOCK', 'an impossible entry count'],
   [BLOCK_ERROR_HANDLE]: ['VARVE_INVALID_BLOCK', 'a block handle outside its section'],
+  [BLOCK_ERROR_SEQNO]: ['VARVE_UNSUPPORTED', 'a seqno above 2^53 - 1'],
 }
 
 /** Where a block lies. */

@@ -226,9 +226,14 @@ export class BlockLoader {
     if (compression.kind === 'zstd' || compression.kind === 'zstdDict') {
       return this.#decompressZstd(source, place, compression, length)
     }
-    if (compression.kind === 'lz4') this.#plain.reserve(length)
     const codec = compression.kind === 'lz4' ? CODEC_LZ4 : CODEC_NONE
-    const address = kernel.block_decode(info, codec, this.#plain.address, this.#plain.capacity)
+    const decode = (): number =>
+      kernel.block_decode(info, codec, this.#plain.address, this.#plain.capacity)
+    let address = decode()
+    if (address === BLOCK_NO_SPACE) {
+      this.#plain.reserve(length)
+      address = decode()
+    }
     if (address < 0) throw this.#error(address, place)
     return { address, length }
   }

@@ -22,7 +22,7 @@ const FLAGGED_HEADER_BYTES = 34
 export class BlockSealer {
   readonly #workspace: Workspace
   readonly #sink: FileSink
-  readonly #zstd = new Zstd()
+  #zstd: Zstd | undefined
 
   constructor(workspace: Workspace, sink: FileSink) {
     this.#workspace = workspace
@@ -46,6 +46,7 @@ export class BlockSealer {
       const room = Zstd.bound(bodyBytes)
       target = this.#sink.reserve(BLOCK_HEADER_BYTES + room)
       const plainLength = kernel.block_writer_finish(builder.address)
+      this.#zstd ??= new Zstd()
       const payload = this.#zstd.compress(
         shared.view(target + BLOCK_HEADER_BYTES, room),
         shared.view(builder.bodyAddress, plainLength),

@@ -165,7 +165,7 @@ export class TableWriter {
   }
 
   /** ADD_NO_SPACE: gives the block more room, for an entry of `entryBytes` at least. */
-  growBlock(entryBytes: number): void {
+  growBlock(entryBytes = 0): void {
     this.#builder.grow(entryBytes)
   }
 

@@ -111,13 +111,17 @@ export class TableReader {
     return decodeBlock(this.bytes, at, type, this.blockOptions(compression), where)
   }
 
-  /** The blocks of the sections this decoder does not know; they have to be chains of sound blocks. */
+  /**
+   * The blocks of the sections this decoder does not know; they have to be chains of sound blocks, compressed as index
+   * blocks are where the name says that it is an index.
+   */
   unknownSections(): { readonly name: string; readonly blocks: readonly Block[] }[] {
     const known: readonly string[] = SECTION_ORDER
     const unknown = this.archive.sections.filter(({ name }) => !known.includes(name))
     return unknown.map(({ name, offset, length }) => {
       const where = `${this.where} ${name}`
-      const options = this.blockOptions()
+      const isIndex = name.endsWith('_tli')
+      const options = this.blockOptions(isIndex ? this.meta.indexCompression : undefined)
       const end = offset + length
       return { name, blocks: decodeBlockChain(this.bytes, offset, end, undefined, options, where) }
     })

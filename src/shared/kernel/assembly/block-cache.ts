@@ -209,7 +209,9 @@ function evict_segment(cache: usize): void {
         }
         if (record != at) memory.copy(record, at, bytes)
         store<u32>(bucket + (<usize>slot << 2), <u32>(record + CACHE_RECORD_BLOCK), CACHE_BUCKET_ADDRESSES)
-        store<u8>(bucket + <usize>slot, fromSmall ? 0 : uses - 1, CACHE_BUCKET_USES)
+        // One use stays with a block that enters the main queue, or a full bucket would give it up
+        // as readily as one that was read once.
+        store<u8>(bucket + <usize>slot, fromSmall ? 1 : uses - 1, CACHE_BUCKET_USES)
       } else {
         store<u32>(bucket + (<usize>slot << 2), 0)
         evictions++

@@ -35,6 +35,9 @@ import { xxh3_128_into } from './xxh3'
 /** Bytes of a KV checksum footer behind its digests: algorithm and count (format-table.md 10). */
 const FOOTER_TAIL_BYTES = 5
 
+/** Bytes that one byte of an LZ4 block stands for at most: a length byte of 255. */
+const LZ4_GROWTH_MAX: u64 = 255
+
 // @ts-ignore: decorator
 /** Header bytes in front of the checksum field: 29, or 30 where the type carries a flags byte (3, 5 and 6). */
 @inline
@@ -91,6 +94,8 @@ export function block_decode(info: usize, codec: i32, plain: usize, plainCapacit
   const payloadLength = <i32>load<u32>(info, BLOCK_INFO_PAYLOAD_LENGTH)
   const plainLength = <i32>load<u32>(info, BLOCK_INFO_PLAIN_LENGTH)
   if (codec == CODEC_NONE) return payloadLength == plainLength ? <i32>payload : BLOCK_ERROR_SIZE
+  // No LZ4 block grows by more: a false length must not make anyone allocate for it.
+  if (<u64>plainLength > <u64>payloadLength * LZ4_GROWTH_MAX) return BLOCK_ERROR_DECOMPRESS
   if (plainLength > plainCapacity) return BLOCK_NO_SPACE
   const length = lz4_decompress(payload, payloadLength, plain, plainLength)
   return length == plainLength ? <i32>plain : BLOCK_ERROR_DECOMPRESS

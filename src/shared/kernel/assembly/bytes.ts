@@ -48,7 +48,11 @@ export function head32(key: usize, length: i32): u32 {
 /** The first 8 bytes of a key as a big-endian integer, zero-padded. */
 @inline
 export function head64(key: usize, length: i32): u64 {
-  if (length >= 8) return bswap<u64>(load<u64>(key))
+  return length >= 8 ? bswap<u64>(load<u64>(key)) : head64_short(key, length)
+}
+
+/** As {@link head64}, for fewer than 8 bytes; reads none behind them: a key may end where memory does. */
+function head64_short(key: usize, length: i32): u64 {
   let head: u64 = 0
   for (let i = 0; i < length; i++) head |= <u64>load<u8>(key + i) << (56 - (i << 3))
   return head

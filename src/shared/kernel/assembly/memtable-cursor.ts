@@ -94,7 +94,7 @@ function cursor_lower_bound(cursor: usize, leaf: usize, key: usize, length: i32)
 
 /**
  * Touches the entries that a scan is about to read. The loads do not wait for each other, as the
- * scan's own would: 1.4 to 1.7 times the speed for a flush.
+ * scan's own would.
  */
 function cursor_touch(cursor: usize): void {
   let touched: u64 = 0

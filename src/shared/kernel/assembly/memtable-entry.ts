@@ -35,6 +35,7 @@ import {
   ENTRY_SEQNO,
   ENTRY_VALUE_LENGTH,
 } from '../layout'
+import { common_prefix, compare_keys, head64 } from './bytes'
 
 /** In an anchor's link: this bit says that the rest is a version record's address. */
 const LINK_RECORD: usize = 1
@@ -43,7 +44,6 @@ const RECORD_OLDER: usize = 4
 /** Bytes of a version record. */
 export const RECORD_BYTES: i32 = 8
 
-// @inline: field access, in every hot loop.
 @inline export function entry_seqno(entry: usize): u64 {
   return load<u64>(entry, ENTRY_SEQNO)
 }
@@ -87,18 +87,7 @@ export const RECORD_BYTES: i32 = 8
  * shorter first.
  */
 export function key_compare(a: usize, aLength: i32, b: usize, bLength: i32): i32 {
-  const shorter = min(aLength, bLength)
-  let i = 0
-  for (; i + 8 <= shorter; i += 8) {
-    const x = load<u64>(a + i)
-    const y = load<u64>(b + i)
-    if (x != y) return bswap<u64>(x) < bswap<u64>(y) ? -1 : 1
-  }
-  for (; i < shorter; i++) {
-    const difference = <i32>load<u8>(a + i) - <i32>load<u8>(b + i)
-    if (difference) return difference
-  }
-  return aLength - bLength
+  return compare_keys(a, aLength, b, bLength)
 }
 
 /** Whether two keys of one length are equal. */
@@ -118,18 +107,7 @@ export function key_compare(a: usize, aLength: i32, b: usize, bLength: i32): i32
  * as the key does.
  */
 @inline export function key_head(key: usize, length: i32, skip: i32): u64 {
-  const rest = length - skip
-  if (rest >= 8) return bswap<u64>(load<u64>(key + skip))
-  return key_head_short(key + skip, rest)
-}
-
-/**
- * `key_head` of fewer than eight bytes. Never reads behind them: a key may end where memory does.
- */
-function key_head_short(bytes: usize, length: i32): u64 {
-  let head: u64 = 0
-  for (let i = 0; i < length; i++) head |= <u64>load<u8>(bytes + i) << (56 - (i << 3))
-  return head
+  return head64(key + skip, length - skip)
 }
 
 /** `key_compare` of an entry's key with a key. */
@@ -144,16 +122,7 @@ function key_head_short(bytes: usize, length: i32): u64 {
 
 /** How many leading bytes two entries' keys share. */
 export function entry_shared_bytes(a: usize, b: usize): i32 {
-  const x = entry_key(a)
-  const y = entry_key(b)
-  const shorter = min(entry_key_length(a), entry_key_length(b))
-  let i = 0
-  for (; i + 8 <= shorter; i += 8) {
-    const difference = load<u64>(x + i) ^ load<u64>(y + i)
-    if (difference) return i + <i32>(ctz(difference) >> 3)
-  }
-  while (i < shorter && load<u8>(x + i) == load<u8>(y + i)) i++
-  return i
+  return common_prefix(entry_key(a), entry_key_length(a), entry_key(b), entry_key_length(b))
 }
 
 // ---------------------------------------------------------------------------------------- versions

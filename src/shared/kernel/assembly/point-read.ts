@@ -7,6 +7,7 @@
 // I1: in L0 every run is asked that could hold a newer version than the best found; deeper, the first hit ends the read.
 // I2: a resumed read goes on at READ_RUN; what was found before stays found.
 import {
+  CACHE_HITS,
   FILTER_BURR,
   FILTER_NONE,
   INDEX_COUNT,
@@ -101,8 +102,14 @@ function filter_contains(kind: u32, filter: usize, hash: u64): bool {
 
 /** A block of `table` at `offset`: from the cache, or among those that the calling thread loaded for this read; or 0. */
 function find_block(read: usize, table: usize, offset: u64): usize {
-  const cached = cache_find(<usize>load<u32>(read, READ_CACHE), load<u32>(table, TABLE_OWNER), offset)
-  if (cached != 0) return cached
+  const cache = <usize>load<u32>(read, READ_CACHE)
+  const cached = cache_find(cache, load<u32>(table, TABLE_OWNER), offset)
+  if (cached != 0) {
+    // The block that this read had loaded a moment ago is no hit.
+    const wasWanted = load<u32>(read, READ_WANTED_TABLE) == <u32>table && load<u64>(read, READ_WANTED_OFFSET) == offset
+    if (!wasWanted) store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
+    return cached
+  }
   const count = load<i32>(read, READ_LOADED_COUNT)
   const loaded = <usize>load<u32>(read, READ_LOADED)
   for (let i = 0; i < count; i++) {

@@ -8,6 +8,7 @@ import {
   BLOCK_ERROR_ENTRY,
   BLOCK_ERROR_HANDLE,
   BLOCK_ERROR_ORDER,
+  BLOCK_ERROR_SEQNO,
   BLOCK_ERROR_TRAILER,
   BLOCK_NO_SPACE,
   INDEX_BYTES,
@@ -27,6 +28,7 @@ import {
   RESIDENT_SLOTS,
   RESIDENT_SLOT_BYTES,
   RESTART_TRAILER_BYTES,
+  SEQNO_MAX_KERNEL,
 } from '../layout'
 import {
   checked_varint_length,
@@ -148,6 +150,7 @@ export function resident_block_convert(
     const seqnoLength = checked_varint_length(at, end)
     if (seqnoLength == 0) return BLOCK_ERROR_ENTRY
     const seqno = read_varint(at)
+    if (seqno > <u64>SEQNO_MAX_KERNEL) return BLOCK_ERROR_SEQNO
     const lengthsAt = read_key_lengths(at + seqnoLength, end, isHead, headLength, scratch)
     if (failed(lengthsAt)) return lengthsAt
     const shared = load<i32>(scratch)
@@ -267,6 +270,7 @@ export function resident_index_convert(
     const seqnoLength = checked_varint_length(at, end)
     if (seqnoLength == 0) return BLOCK_ERROR_ENTRY
     const seqno = read_varint(at)
+    if (seqno > <u64>SEQNO_MAX_KERNEL) return BLOCK_ERROR_SEQNO
     const lengthsAt = read_key_lengths(at + seqnoLength, end, isHead, headLength, scratch)
     if (failed(lengthsAt)) return lengthsAt
     if (blockOffset < previousEnd || blockOffset > <u64>handleMax) return BLOCK_ERROR_HANDLE

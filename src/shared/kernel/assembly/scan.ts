@@ -126,13 +126,14 @@ function scan_forward(scan: usize, merge: usize, limit: u64): i32 {
     const settled = merge_settle(merge)
     if (settled != MERGE_READY) return settled
     const source = merge_top(merge)
+    const key = <usize>load<u32>(source, SOURCE_KEY)
+    const keyLength = load<i32>(source, SOURCE_KEY_LENGTH)
+    // The bound first: behind it there may be any number of versions that this scan cannot see.
+    if (is_beyond(scan, key, keyLength, false)) return EVENT_DONE
     if (load<u64>(source, SOURCE_SEQNO) >= limit) {
       merge_advance(merge)
       continue
     }
-    const key = <usize>load<u32>(source, SOURCE_KEY)
-    const keyLength = load<i32>(source, SOURCE_KEY_LENGTH)
-    if (is_beyond(scan, key, keyLength, false)) return EVENT_DONE
     if (!everyVersion) {
       if (is_group_key(scan, key, keyLength)) {
         merge_advance(merge)
@@ -179,6 +180,7 @@ function scan_reverse(scan: usize, merge: usize, limit: u64): i32 {
     store<u32>(scan, TENTATIVE_NONE, SCAN_TENTATIVE)
     return EVENT_OPERAND
   }
+  const everyVersion = (load<u32>(scan, SCAN_FLAGS) & SCAN_EVERY_VERSION) != 0
   while (true) {
     const settled = merge_settle(merge)
     if (settled == EVENT_DONE) return end_reverse_group(scan)
@@ -191,16 +193,20 @@ function scan_reverse(scan: usize, merge: usize, limit: u64): i32 {
       const event = end_reverse_group(scan)
       if (event != EVENT_DONE) return event
     }
+    if (is_beyond(scan, key, keyLength, true)) return EVENT_DONE
     if (!isVisible) {
       merge_advance(merge)
       continue
     }
-    if (is_beyond(scan, key, keyLength, true)) {
-      return end_reverse_group(scan)
-    }
     const isFull = load<u32>(scan, SCAN_ROWS) >= load<u32>(scan, SCAN_ROWS_MAX)
     if (isFull && load<u32>(scan, SCAN_TENTATIVE) == TENTATIVE_NONE) return EVENT_BATCH_FULL
-    if (write_row(scan, source) == 0) return full_event(scan)
+    const bytes = write_row(scan, source)
+    if (bytes == 0) return full_event(scan)
+    if (everyVersion) {
+      keep_row(scan, bytes)
+      merge_advance(merge)
+      continue
+    }
     store<u32>(scan, TENTATIVE_ROW, SCAN_TENTATIVE)
     begin_group(scan, key, keyLength)
     merge_advance(merge)

@@ -1,0 +1,100 @@
+/**
+ * The memory of one range scan: kernel structures, bounds, batch, and a block for each run. A seek that reads ten entries
+ * needs all of it, so a workspace keeps a few sets for the scans to come. The thread of the workspace.
+ *
+ * I1: a set belongs to one scan at a time; what is in it when a scan takes it is another's leftovers.
+ */
+import { KEY_BYTES_MAX } from '../base/limits.js'
+import { MEMTABLE_CURSOR_BYTES, MERGE_BYTES, SCAN_BYTES, SOURCE_BYTES } from '../kernel/layout.js'
+import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
+
+/** Sets kept for later, a workspace. */
+const IDLE_MAX = 4
+
+/** A batch that grew beyond this for large values is not kept. */
+const IDLE_BATCH_BYTES_MAX = 128 * 1024
+
+/** First sizes. Bounds are short as a rule, blocks of the default size. */
+const BATCH_BYTES = 4 * 1024
+const BOUND_BYTES = 256
+const BLOCK_BYTES = 8 * 1024
+
+const idle = new WeakMap<Workspace, ScanMemory[]>()
+
+export class ScanMemory {
+  /** The kernels' SCAN and MERGE. */
+  readonly scan: number
+  readonly merge: number
+  /** Where the kernel keeps the key at hand: KEY_BYTES_MAX bytes. */
+  readonly key: number
+  readonly batch: GrowingBuffer
+  readonly lower: GrowingBuffer
+  readonly upper: GrowingBuffer
+  readonly #workspace: Workspace
+  readonly #sources: GrowingBuffer
+  readonly #blocks: GrowingBuffer[] = []
+
+  private constructor(workspace: Workspace) {
+    const { heap } = workspace
+    this.#workspace = workspace
+    this.scan = heap.allocate(SCAN_BYTES)
+    this.merge = heap.allocate(MERGE_BYTES)
+    this.key = heap.allocate(KEY_BYTES_MAX + 8)
+    this.batch = new GrowingBuffer(heap, BATCH_BYTES)
+    this.lower = new GrowingBuffer(heap, BOUND_BYTES)
+    this.upper = new GrowingBuffer(heap, BOUND_BYTES)
+    this.#sources = new GrowingBuffer(heap, sourcesBytes(8))
+  }
+
+  /** A set for one scan, to be handed back by {@link give}. */
+  static take(workspace: Workspace): ScanMemory {
+    return idle.get(workspace)?.pop() ?? new ScanMemory(workspace)
+  }
+
+  /** The scan is over. */
+  give(): void {
+    let sets = idle.get(this.#workspace)
+    if (sets === undefined) {
+      sets = []
+      idle.set(this.#workspace, sets)
+    }
+    if (sets.length < IDLE_MAX && this.batch.capacity <= IDLE_BATCH_BYTES_MAX) sets.push(this)
+    else this.#free()
+  }
+
+  /** Room for `count` sources, for the heap over them behind, and for their cursors: the first source's address. */
+  sources(count: number): number {
+    this.#sources.reserve(sourcesBytes(count))
+    return this.#sources.address
+  }
+
+  /** The cursor of memtable `number`, of `count` sources. */
+  cursor(count: number, number: number): number {
+    return this.#sources.address + headBytes(count) + MEMTABLE_CURSOR_BYTES * number
+  }
+
+  /** The buffer for the blocks of run `number`. */
+  block(number: number): GrowingBuffer {
+    const block = this.#blocks[number]
+    if (block !== undefined) return block
+    const fresh = new GrowingBuffer(this.#workspace.heap, BLOCK_BYTES)
+    this.#blocks[number] = fresh
+    return fresh
+  }
+
+  #free(): void {
+    const { heap } = this.#workspace
+    for (const piece of [this.scan, this.merge, this.key]) heap.free(piece)
+    for (const buffer of [this.batch, this.lower, this.upper, this.#sources]) buffer.dispose()
+    for (const block of this.#blocks) block.dispose()
+  }
+}
+
+/** Sources and the heap over them, to a multiple of 8. */
+function headBytes(count: number): number {
+  return (SOURCE_BYTES * count + 4 * count + 7) & ~7
+}
+
+function sourcesBytes(count: number): number {
+  return headBytes(count) + MEMTABLE_CURSOR_BYTES * count
+}

@@ -1,0 +1,155 @@
+/**
+ * The block cache against the model of its guarantees: what it finds, what it holds, what survives.
+ */
+import t from 'tap'
+import { BlockCacheModel } from '../../src/shared/kernel/reference/block-cache.js'
+import { BlockCache } from '../../src/shared/memory/block-cache.js'
+import { Random, runSeed } from '../support/random.js'
+import { testWorkspace } from '../support/workspace.js'
+
+const BLOCK_BYTES_MAX = 100_000
+
+const random = new Random(runSeed())
+t.comment(`SEED=${random.seed}`)
+const workspace = testWorkspace(128)
+const { shared, heap } = workspace
+const source = heap.allocate(BLOCK_BYTES_MAX)
+
+/** A cache with the means to put blocks in and look at them. */
+class TestCache {
+  readonly cache: BlockCache
+  readonly model: BlockCacheModel
+  readonly #lengths = new Map<string, number>()
+
+  constructor(capacityBytes: number) {
+    this.cache = new BlockCache(shared, heap, capacityBytes)
+    this.model = new BlockCacheModel(capacityBytes)
+  }
+
+  /** Inserts random bytes, or those that were there before: a block on disk never changes. */
+  insert(owner: number, offset: number, bytes: Uint8Array, isMetadata = false): boolean {
+    shared.bytes.set(bytes, source)
+    const at = this.cache.insert(owner, offset, source, bytes.length, isMetadata)
+    if (at === 0) return false
+    if (at % 8 !== 0) throw new Error('a block that is not aligned')
+    this.#lengths.set(`${owner}/${offset}`, bytes.length)
+    this.model.inserted(owner, offset, bytes)
+    const problem = this.model.judge(owner, offset, shared.view(at, bytes.length))
+    if (problem !== undefined) throw new Error(problem)
+    return true
+  }
+
+  /** Looks a block up; whether it is there. Throws where the model objects. */
+  find(owner: number, offset: number): boolean {
+    const at = this.cache.find(owner, offset)
+    const length = this.#lengths.get(`${owner}/${offset}`) ?? 0
+    const found = at === 0 ? undefined : shared.view(at, length)
+    const problem = this.model.judge(owner, offset, found)
+    if (problem !== undefined) throw new Error(problem)
+    return found !== undefined
+  }
+
+  holds(owner: number, offset: number): boolean {
+    return this.cache.find(owner, offset) !== 0
+  }
+}
+
+/** The one content of a block, from its name. */
+function contentOf(owner: number, offset: number, length: number): Uint8Array {
+  return new Random(owner * 7919 + offset).bytes(length)
+}
+
+for (const capacityBytes of [96 << 10, 200_000, 1 << 20, 4 << 20]) {
+  t.test(`random use of ${capacityBytes} bytes`, async (t) => {
+    const test = new TestCache(capacityBytes)
+    const owners = 1 + random.below(5)
+    let hits = 0
+    let inserted = 0
+    for (let i = 0; i < 20_000; i++) {
+      const owner = random.below(owners)
+      const offset = random.below(random.pick([20, 1000])) * 4096 + random.below(2) * 2 ** 40
+      if (test.find(owner, offset)) {
+        hits++
+        continue
+      }
+      // Lengths follow from the name: a block is always the same.
+      const length = new Random(offset + owner).below(random.chance(0.001) ? 40_000 : 6000)
+      if (test.insert(owner, offset, contentOf(owner, offset, length), random.chance(0.05)))
+        inserted++
+    }
+    const stats = test.cache.stats()
+    t.ok(hits > 100 && inserted > 100, `${hits} hits, ${inserted} insertions`)
+    t.equal(stats.hits, hits)
+    t.equal(stats.misses, 20_000 - hits)
+    t.ok(stats.usedBytes <= capacityBytes, `${stats.usedBytes} bytes in use`)
+    t.equal(stats.insertions, inserted)
+    t.ok(stats.evictions <= stats.insertions)
+    t.equal(
+      test.model.judgeAll((owner, offset) => test.holds(owner, offset)),
+      undefined,
+    )
+    test.cache.dispose()
+  })
+}
+
+t.test('blocks of other owners and other offsets stay apart', async (t) => {
+  const test = new TestCache(1 << 20)
+  for (let i = 0; i < 50; i++) test.insert(i % 5, Math.floor(i / 5) * 4096, Uint8Array.of(i))
+  let found = 0
+  for (let owner = 0; owner < 8; owner++) {
+    for (let offset = 0; offset < 12; offset++) if (test.find(owner, offset * 4096)) found++
+  }
+  t.equal(found, 50)
+  t.notOk(test.find(0, 1), 'an offset inside a block is no block')
+  test.cache.dispose()
+})
+
+t.test('what was used again survives a scan of many times the capacity', async (t) => {
+  const test = new TestCache(1 << 20)
+  const block = (offset: number): Uint8Array => contentOf(1, offset, 4000)
+  const hot = Array.from({ length: 60 }, (_, i) => i * 4096)
+  for (const offset of hot) test.insert(1, offset, block(offset))
+  for (let round = 0; round < 3; round++) for (const offset of hot) test.find(1, offset)
+  for (let i = 0; i < 3000; i++) test.insert(2, i * 4096, block(i))
+  const survivors = hot.filter((offset) => test.find(1, offset)).length
+  t.ok(survivors >= 54, `${survivors} of ${hot.length} are still there`)
+  test.cache.dispose()
+})
+
+t.test('metadata outlives data that is read once', async (t) => {
+  const test = new TestCache(1 << 20)
+  for (let i = 0; i < 40; i++) test.insert(1, i * 4096, contentOf(1, i, 4000), true)
+  for (let i = 0; i < 3000; i++) test.insert(2, i * 4096, contentOf(2, i, 4000))
+  let survivors = 0
+  for (let i = 0; i < 40; i++) if (test.find(1, i * 4096)) survivors++
+  t.equal(survivors, 40)
+  test.cache.dispose()
+})
+
+t.test('what does not fit, and a cache that is off', async (t) => {
+  const test = new TestCache(96 << 10)
+  t.notOk(test.insert(1, 0, new Uint8Array(BLOCK_BYTES_MAX)), 'larger than a segment')
+  t.ok(test.insert(1, 4096, new Uint8Array((32 << 10) - 16)), 'just a segment')
+  t.ok(test.insert(1, 8192, new Uint8Array(0)), 'nothing at all')
+  t.ok(test.find(1, 8192))
+  test.cache.dispose()
+  for (const capacityBytes of [0, 50_000]) {
+    const off = new TestCache(capacityBytes)
+    t.notOk(off.insert(1, 0, Uint8Array.of(1)))
+    t.notOk(off.find(1, 0))
+    off.cache.dispose()
+  }
+})
+
+t.test('three segments of blocks that fill one each', async (t) => {
+  const test = new TestCache(96 << 10)
+  for (let i = 0; i < 500; i++) {
+    const offset = random.below(8) * 4096
+    if (!test.find(1, offset)) {
+      const length = (32 << 10) - 16 - 8 * new Random(offset).below(20)
+      test.insert(1, offset, contentOf(1, offset, length), random.chance(0.3))
+    }
+  }
+  t.ok(test.cache.stats().usedBytes <= 96 << 10)
+  test.cache.dispose()
+})

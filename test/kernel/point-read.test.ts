@@ -1,0 +1,196 @@
+/**
+ * The point-read kernel against its twin over random states: memtables, overlapping L0 runs, deeper
+ * runs, tables with filters of both kinds, partitioned or not, one- and two-level indexes, global
+ * seqnos and restrictions. Blocks come from the cache, or are loaded for the read alone.
+ */
+import t from 'tap'
+import type { ViewRun } from '../../src/shared/iterator/read-view.js'
+import {
+  READ_ABSENT,
+  READ_BYTES,
+  READ_CACHE,
+  READ_FOUND,
+  READ_FOUND_KIND,
+  READ_FOUND_SEQNO,
+  READ_FOUND_VALUE,
+  READ_FOUND_VALUE_LENGTH,
+  READ_KEY,
+  READ_KEY_LENGTH,
+  READ_LOADED,
+  READ_LOADED_BYTES,
+  READ_LOADED_COUNT,
+  READ_PRESENT,
+  READ_SEQNO,
+  READ_STATE,
+  READ_WANTED_KIND,
+  READ_WANTED_OFFSET,
+  READ_WANTED_SIZE,
+  READ_WANTED_TABLE,
+  READ_WANTS_BLOCK,
+} from '../../src/shared/kernel/layout.js'
+import { readPoint } from '../../src/shared/kernel/reference/point-read.js'
+import type { Version } from '../../src/shared/kernel/reference/version.js'
+import { BlockCache } from '../../src/shared/memory/block-cache.js'
+import { BlockProvider } from '../../src/shared/table/block-provider.js'
+import type { ResidentTable } from '../../src/shared/table/resident-table.js'
+import { Random, runSeed } from '../support/random.js'
+import { TestStates } from '../support/states.js'
+import { show } from '../support/versions.js'
+import { testWorkspace } from '../support/workspace.js'
+
+const random = new Random(runSeed())
+t.comment(`SEED=${random.seed}`)
+const workspace = testWorkspace(256)
+const { shared, heap } = workspace
+const states = new TestStates(workspace, random)
+let wanted = 0
+
+/** Reads one key by the kernel, loading what it wants. */
+class Reader {
+  readonly #provider: BlockProvider
+  readonly #cache: BlockCache
+  readonly #tables: ReadonlyMap<number, ResidentTable>
+  readonly #read = heap.allocate(READ_BYTES)
+  readonly #loaded = heap.allocate(READ_LOADED_BYTES * 64)
+  readonly #key = heap.allocate(65_535)
+  readonly #state: number
+
+  constructor(capacityBytes: number, runs: readonly ViewRun[], state: number) {
+    this.#cache = new BlockCache(shared, heap, capacityBytes)
+    this.#provider = new BlockProvider(workspace, states.loader, this.#cache)
+    const tables = runs.flatMap((run) => run.tables)
+    this.#tables = new Map(tables.map((table) => [table.address, table]))
+    this.#state = state
+  }
+
+  get(key: Uint8Array, seqno: number): Version | undefined {
+    const read = this.#read
+    shared.bytes.fill(0, read, read + READ_BYTES)
+    shared.bytes.set(key, this.#key)
+    shared.setU32(read + READ_STATE, this.#state)
+    shared.setU32(read + READ_CACHE, this.#cache.address)
+    shared.setU32(read + READ_KEY, this.#key)
+    shared.setU32(read + READ_KEY_LENGTH, key.length)
+    shared.setU64(read + READ_SEQNO, seqno)
+    shared.setU32(read + READ_LOADED, this.#loaded)
+    const own: number[] = []
+    let result = shared.kernel.point_read(read)
+    while (result === READ_WANTS_BLOCK) {
+      this.#load(read, own)
+      result = shared.kernel.point_read(read)
+    }
+    const found = this.#result(result, key)
+    for (const piece of own) heap.free(piece)
+    return found
+  }
+
+  dispose(): void {
+    this.#provider.dispose()
+    this.#cache.dispose()
+    for (const piece of [this.#read, this.#loaded, this.#key]) heap.free(piece)
+  }
+
+  #result(result: number, key: Uint8Array): Version | undefined {
+    if (result === READ_ABSENT) return undefined
+    if (result !== READ_PRESENT) throw new Error(`result ${result}`)
+    const read = this.#read
+    const at = shared.getU32(read + READ_FOUND_VALUE)
+    return {
+      key,
+      seqno: shared.getU64(read + READ_FOUND_SEQNO),
+      kind: shared.getU32(read + READ_FOUND_KIND),
+      value: Uint8Array.from(shared.view(at, shared.getU32(read + READ_FOUND_VALUE_LENGTH))),
+    }
+  }
+
+  /** The value found so far moves out of the cache, which is about to change. */
+  #keepValue(read: number, own: number[]): void {
+    if (shared.getU32(read + READ_FOUND) === 0) return
+    const at = shared.getU32(read + READ_FOUND_VALUE)
+    const length = shared.getU32(read + READ_FOUND_VALUE_LENGTH)
+    const copy = heap.allocate(Math.max(8, length))
+    own.push(copy)
+    shared.bytes.copyWithin(copy, at, at + length)
+    shared.setU32(read + READ_FOUND_VALUE, copy)
+  }
+
+  /** Loads the wanted block; a copy of it is named for the case that the cache drops it. */
+  #load(read: number, own: number[]): void {
+    wanted++
+    this.#keepValue(read, own)
+    const table = this.#tables.get(shared.getU32(read + READ_WANTED_TABLE))!
+    const block = this.#provider.get(
+      table,
+      shared.getU32(read + READ_WANTED_KIND),
+      shared.getU64(read + READ_WANTED_OFFSET),
+      shared.getU32(read + READ_WANTED_SIZE),
+    )
+    const count = shared.getU32(read + READ_LOADED_COUNT)
+    if (count >= 64) throw new Error('the read wants blocks without end')
+    const copy = heap.allocate(block.length)
+    own.push(copy)
+    shared.bytes.copyWithin(copy, block.address, block.address + block.length)
+    const record = this.#loaded + READ_LOADED_BYTES * count
+    shared.setU32(record, table.address)
+    shared.setU32(record + 4, copy)
+    shared.setU64(record + 8, shared.getU64(read + READ_WANTED_OFFSET))
+    shared.setU32(read + READ_LOADED_COUNT, count + 1)
+  }
+}
+
+for (const [name, capacityBytes] of [
+  ['without a cache', 0],
+  ['with a cache', 16 << 20],
+  ['with a cache that evicts all the time', 96 << 10],
+] as const) {
+  t.test(`random states, ${name}`, async (t) => {
+    const wrong: string[] = []
+    wanted = 0
+    for (let round = 0; round < 40; round++) {
+      const { keys, plain, runs, address, seqnoEnd } = states.random()
+      const reader = new Reader(capacityBytes, runs, address)
+      const others = [random.bytes(3), Uint8Array.from([...random.pick(keys), 0])]
+      for (const key of [...keys, ...others]) {
+        for (const seqno of [0, seqnoEnd, random.below(seqnoEnd), random.below(seqnoEnd)]) {
+          const found = reader.get(key, seqno)
+          const expected = readPoint(plain, key, seqno)
+          const [one, other] = [found, expected].map((version) => version && show(version))
+          if (one !== other) wrong.push(`at ${seqno}: found ${one}, expected ${other}`)
+        }
+      }
+      reader.dispose()
+      states.release()
+    }
+    t.strictSame(wrong.slice(0, 5), [])
+    t.ok(wanted > 100, `${wanted} blocks were wanted`)
+  })
+}
+
+t.test('versions of one key over many blocks, at every seqno', async (t) => {
+  for (const indexSpillBytes of [0, 4 << 20]) {
+    const keys = [Uint8Array.of(1), Uint8Array.of(1, 0), Uint8Array.of(2)]
+    const versions = keys.flatMap((key) =>
+      Array.from({ length: 300 }, (_, i): Version => {
+        return { key, seqno: 600 - 2 * i, kind: 0, value: Uint8Array.of(i & 255) }
+      }),
+    )
+    const resident = states.table(versions, { blockSize: 10, indexSpillBytes })
+    const open = [{ level: 1, tables: [resident] }]
+    const plain = {
+      memtables: [],
+      runs: [{ level: 1, tables: [{ versions, restriction: undefined }] }],
+    }
+    const reader = new Reader(1 << 20, open, states.publish([], open))
+    const wrong: number[] = []
+    for (let seqno = 0; seqno <= 602; seqno++) {
+      for (const key of keys) {
+        const found = reader.get(key, seqno)
+        const expected = readPoint(plain, key, seqno)
+        if ((found && show(found)) !== (expected && show(expected))) wrong.push(seqno)
+      }
+    }
+    t.strictSame(wrong, [], `index spilled at ${indexSpillBytes} bytes`)
+    reader.dispose()
+    states.release()
+  }
+})

@@ -1,0 +1,205 @@
+/**
+ * Random trees for tests of reads: memtables, overlapping L0 runs and deeper ones, as structures in
+ * the shared memory and as plain lists. Tables are written and opened by the engine's own classes,
+ * with filters of both kinds, one- and two-level indexes, global seqnos and restrictions.
+ */
+import type { ViewRun } from '../../src/shared/iterator/read-view.js'
+import {
+  RUN_BYTES,
+  RUN_LEVEL,
+  RUN_TABLE_COUNT,
+  RUN_TABLES,
+  STATE_BYTES,
+  STATE_MEMTABLE_COUNT,
+  STATE_MEMTABLES,
+  STATE_RUN_COUNT,
+  STATE_RUNS,
+} from '../../src/shared/kernel/layout.js'
+import type {
+  ReferenceRun,
+  ReferenceState,
+  ReferenceTable,
+} from '../../src/shared/kernel/reference/point-read.js'
+import type { Version } from '../../src/shared/kernel/reference/version.js'
+import type { Workspace } from '../../src/shared/memory/workspace.js'
+import { BlockLoader } from '../../src/shared/table/block-loader.js'
+import type { FilterShape } from '../../src/shared/table/filter-builder.js'
+import { ResidentTable } from '../../src/shared/table/resident-table.js'
+import { TableFile } from '../../src/shared/table/table-file.js'
+import type { TableShape } from '../../src/shared/table/table-writer.js'
+import { buildMemtable } from './kernel-merge.js'
+import type { Random } from './random.js'
+import { fileSystemWith, writeTable } from './tables.js'
+import { randomKeys, randomVersions } from './versions.js'
+
+const FILTERS: readonly FilterShape[] = [
+  { bits: 0, format: 'v5', isPartitioned: false },
+  { bits: 8, format: 'v5', isPartitioned: false },
+  { bits: 8, format: 'v5', isPartitioned: true },
+  { bits: 8, format: 'varve', isPartitioned: false },
+  { bits: 8, format: 'varve', isPartitioned: true },
+  // So weak that false positives are the rule.
+  { bits: 1, format: 'varve', isPartitioned: false },
+]
+
+/** Seqnos that one source spans; the next newer one begins above them. */
+const SPAN = 16
+
+export interface TestState {
+  readonly keys: readonly Uint8Array[]
+  readonly plain: ReferenceState
+  readonly memtables: readonly number[]
+  readonly runs: readonly ViewRun[]
+  /** Address of the STATE structure. */
+  readonly address: number
+  /** Above every seqno. */
+  readonly seqnoEnd: number
+}
+
+export class TestStates {
+  readonly loader: BlockLoader
+  readonly #workspace: Workspace
+  readonly #random: Random
+  readonly #pieces: number[] = []
+  readonly #tables: ResidentTable[] = []
+  #owners = 1
+
+  constructor(workspace: Workspace, random: Random) {
+    this.#workspace = workspace
+    this.#random = random
+    this.loader = new BlockLoader(workspace)
+  }
+
+  /** Sources from old to new; seqnos rise with them, but for the L0 runs, which share theirs. */
+  random(): TestState {
+    const random = this.#random
+    const keys = randomKeys(random, 1 + random.below(random.pick([2, 20, 120])))
+    const some = (share: number): Uint8Array[] => keys.filter(() => random.chance(share))
+    const runs: [ViewRun, ReferenceRun][] = []
+    let seqno = 0
+    for (const level of [6, 3, 3, 1].filter(() => random.chance(0.6))) {
+      runs.unshift(this.#randomRun(level, some(0.7), seqno))
+      // Two runs of one level may hold versions of the same seqnos.
+      if (level !== 3) seqno += SPAN
+    }
+    seqno += SPAN
+    for (let i = random.below(4); i > 0; i--) runs.unshift(this.#randomRun(0, some(0.5), seqno))
+    const plain: Version[][] = []
+    for (let i = random.below(4); i > 0; i--) {
+      seqno += SPAN
+      const shape = { seqnoMin: seqno, seqnoMax: seqno + SPAN - 1, versionsMax: 3 }
+      plain.unshift(randomVersions(random, some(0.2), shape))
+    }
+    const memtables = plain.map((versions) => this.#memtable(versions))
+    const open = runs.map(([run]) => run)
+    return {
+      keys,
+      plain: { memtables: plain, runs: runs.map(([, run]) => run) },
+      memtables,
+      runs: open,
+      address: this.publish(memtables, open),
+      seqnoEnd: seqno + SPAN + 1,
+    }
+  }
+
+  /** An open table of `versions`, whose seqnos are effective ones. */
+  table(
+    versions: readonly Version[],
+    shape: Partial<TableShape> = {},
+    globalSeqno = 0,
+    restriction?: Uint8Array,
+  ): ResidentTable {
+    const id = this.#owners++
+    const local = versions.map((version) => ({ ...version, seqno: version.seqno - globalSeqno }))
+    const { bytes } = writeTable(this.#workspace, id, local, shape)
+    const file = fileSystemWith(`/${id}`, bytes).openRead(`/${id}`)
+    const table = TableFile.open(this.#workspace, this.loader, file, { id })
+    const placement = { owner: id, globalSeqno, restriction }
+    const resident = new ResidentTable(this.#workspace, this.loader, table, placement)
+    this.#tables.push(resident)
+    return resident
+  }
+
+  /** The STATE structure over memtables and runs. */
+  publish(memtables: readonly number[], runs: readonly ViewRun[]): number {
+    const { shared } = this.#workspace
+    const state = this.#take(STATE_BYTES)
+    const records = this.#take(RUN_BYTES * runs.length)
+    runs.forEach(({ level, tables }, i) => {
+      const run = records + RUN_BYTES * i
+      shared.setU32(run + RUN_LEVEL, level)
+      shared.setU32(run + RUN_TABLE_COUNT, tables.length)
+      shared.setU32(run + RUN_TABLES, this.#list(tables.map(({ address }) => address)))
+    })
+    shared.setU32(state + STATE_MEMTABLE_COUNT, memtables.length)
+    shared.setU32(state + STATE_MEMTABLES, this.#list(memtables))
+    shared.setU32(state + STATE_RUN_COUNT, runs.length)
+    shared.setU32(state + STATE_RUNS, records)
+    return state
+  }
+
+  /** Gives back the memory of everything made so far. */
+  release(): void {
+    for (const table of this.#tables.splice(0)) table.dispose()
+    for (const piece of this.#pieces.splice(0)) this.#workspace.heap.free(piece)
+  }
+
+  #take(bytes: number): number {
+    const address = this.#workspace.heap.allocate(Math.max(8, bytes))
+    this.#pieces.push(address)
+    return address
+  }
+
+  #list(addresses: readonly number[]): number {
+    const at = this.#take(4 * addresses.length)
+    addresses.forEach((address, i) => {
+      this.#workspace.shared.setU32(at + 4 * i, address)
+    })
+    return at
+  }
+
+  #memtable(versions: readonly Version[]): number {
+    const memtable = buildMemtable(this.#workspace, versions)
+    this.#pieces.push(memtable)
+    return memtable
+  }
+
+  /** A run of tables over disjoint pieces of the keys, as it is and as the twins see it. */
+  #randomRun(
+    level: number,
+    keys: readonly Uint8Array[],
+    seqnoMin: number,
+  ): [ViewRun, ReferenceRun] {
+    const random = this.#random
+    const tables: ResidentTable[] = []
+    const plain: ReferenceTable[] = []
+    for (let at = 0; at < keys.length; ) {
+      const count = 1 + random.below(keys.length)
+      const part = keys.slice(at, at + count)
+      at += count
+      const versionsMax = random.pick([1, 3, 12])
+      const shape = { seqnoMin, seqnoMax: seqnoMin + SPAN - 1, versionsMax }
+      const versions = randomVersions(random, part, shape)
+      if (versions.length === 0) continue
+      const restriction = random.chance(0.2) ? random.pick(part) : undefined
+      const globalSeqno = random.chance(0.3) ? seqnoMin : 0
+      tables.push(this.table(versions, this.#randomShape(), globalSeqno, restriction))
+      plain.push({ versions, restriction })
+    }
+    return [
+      { level, tables },
+      { level, tables: plain },
+    ]
+  }
+
+  #randomShape(): Partial<TableShape> {
+    const random = this.#random
+    return {
+      blockSize: random.pick([1, 60, 500, 4096]),
+      restartInterval: random.pick([1, 4, 16]),
+      filter: random.pick(FILTERS),
+      indexSpillBytes: random.pick([0, 4 << 20]),
+      compression: { kind: random.pick(['none', 'lz4'] as const) },
+    }
+  }
+}
