@@ -14,6 +14,7 @@ import { VarveError } from '../shared/base/errors.js'
 import type { TableRecord } from '../shared/format/version-model.js'
 import { DescriptorTable } from '../shared/fs/descriptor-table.js'
 import type { DirectoryLock, FileSystem } from '../shared/fs/file-system.js'
+import { ScanMemory } from '../shared/iterator/scan-memory.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
 import { BlockProvider } from '../shared/table/block-provider.js'
 import { ResidentTable } from '../shared/table/resident-table.js'
@@ -244,6 +245,7 @@ export class TreeCore extends EventEmitter {
     this.#manifest?.close()
     this.provider.dispose()
     this.loader.dispose()
+    ScanMemory.freeIdle(this.environment.workspace)
     if (this.settings.descriptorTable === undefined) this.descriptors.close()
     this.cache.detach()
     if (this.#ownsCache) this.cache[Symbol.dispose]()

@@ -241,11 +241,12 @@ const SCENARIOS: Readonly<Record<string, (place: Place) => Promise<void>>> = {
   async close(place) {
     const tree = await open(ROOT, { ...options, fs: place.fs })
     tree.insert('new', 'value')
-    using _iterator = tree.iter()
+    const iterator = tree.iter()
     place.arm()
     const outcome = await attempt(() => tree.close())
     place.fs.setRule()
     if (tree.isOpen) throw new Error('still open')
+    iterator.return()
     await checkDisk(place, outcome === 'passed' ? 'value' : undefined)
   },
 }

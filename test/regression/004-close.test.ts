@@ -66,6 +66,8 @@ t.test('an iterator that outlives the tree', async (t) => {
       t.ok(VarveError.is(error, 'VARVE_CLOSED'), String(error))
     }
   }
+  // What the iterators used waits for the next ones, until a tree closes.
+  await (await open('/db', { ...manual, fs })).close()
   t.equal(heap.usedBytes, before)
 })
 

@@ -92,7 +92,8 @@ export class Heap {
 
   #cut(size: number, from: 'bottom' | 'top'): number | undefined {
     const fits = (range: Range): boolean => range.end - range.start >= size
-    const index = from === 'bottom' ? this.#ranges.findIndex(fits) : this.#ranges.findLastIndex(fits)
+    const index =
+      from === 'bottom' ? this.#ranges.findIndex(fits) : this.#ranges.findLastIndex(fits)
     const range = this.#ranges[index]
     if (range === undefined) return undefined
     const address = from === 'bottom' ? range.start : range.end - size
