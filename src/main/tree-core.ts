@@ -243,9 +243,9 @@ export class TreeCore extends EventEmitter {
     this.#state = 'closed'
     this.#history = undefined
     this.#manifest?.close()
-    ScanMemory.releaseIdle(this.environment.workspace)
     this.provider.dispose()
     this.loader.dispose()
+    ScanMemory.freeIdle(this.environment.workspace)
     if (this.settings.descriptorTable === undefined) this.descriptors.close()
     this.cache.detach()
     if (this.#ownsCache) this.cache[Symbol.dispose]()

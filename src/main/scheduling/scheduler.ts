@@ -98,6 +98,8 @@ export class Scheduler {
 
   /** Resolves after the next job that changed something or failed. */
   async nextChange(): Promise<void> {
+    // Whoever waits may wait for the retry: the process must live to see it.
+    this.#retry?.ref()
     await new Promise<void>((resolve) => {
       this.#changeWaiters.add(resolve)
     })
@@ -209,5 +211,6 @@ export class Scheduler {
   #notify(): void {
     for (const resolve of this.#changeWaiters) resolve()
     this.#changeWaiters.clear()
+    this.#retry?.unref()
   }
 }
