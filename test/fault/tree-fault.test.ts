@@ -35,12 +35,12 @@ async function prepare(): Promise<MemoryFileSystem> {
   return fs
 }
 
-const valueOf = (i: number): string =>
+const valueFor = (i: number): string =>
   i % 3 === 2 ? 'round 2' : i % 2 === 1 ? 'round 1' : 'round 0'
 
 function checkOld(tree: Tree): void {
   for (let i = 0; i < KEYS; i++) {
-    if (tree.getString(keyOf(i)) !== valueOf(i)) throw new Error(`${keyOf(i)} is lost`)
+    if (tree.getString(keyOf(i)) !== valueFor(i)) throw new Error(`${keyOf(i)} is lost`)
   }
 }
 

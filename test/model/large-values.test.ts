@@ -12,7 +12,7 @@ const SIZES = [0, 1, 65_535, 65_536, MIB - 1, MIB, 5 * MIB + 3, 17 * MIB]
 const hashOf = (bytes: Uint8Array): string => createHash('sha1').update(bytes).digest('hex')
 
 /** `length` bytes, half noise and half repetition. */
-function valueOf(length: number, salt: number): Buffer {
+function valueFor(length: number, salt: number): Buffer {
   const value = Buffer.alloc(length, 'repetition ')
   let state = salt
   for (let i = 0; i < length / 2; i++) {
@@ -34,7 +34,7 @@ for (const compression of compressions) {
     const wanted = new Map<string, string>()
     for (let round = 0; round < 2; round++) {
       for (const [i, size] of SIZES.entries()) {
-        const value = valueOf(size, round * 100 + i)
+        const value = valueFor(size, round * 100 + i)
         const key = `key${(i * 3 + round) % 10}`
         tree.insert(key, value)
         wanted.set(key, hashOf(value))
