@@ -62,6 +62,7 @@ export class TreeCore extends EventEmitter {
   #history: VersionHistory | undefined
   #nextTableId: number
   #nextMemtableId = 0
+  #iteratorCount = 0
   #state: 'open' | 'closing' | 'closed' = 'open'
 
   constructor(parts: TreeCoreParts) {
@@ -236,20 +237,34 @@ export class TreeCore extends EventEmitter {
     this.#state = 'closing'
   }
 
-  /** Gives everything up. REQUIRES: no job runs. */
+  /** An iterator begins to read. What it reads through outlives the tree until {@link releaseReading}. */
+  acquireReading(): void {
+    this.#iteratorCount++
+  }
+
+  releaseReading(): void {
+    this.#iteratorCount--
+    if (this.#state === 'closed' && this.#iteratorCount === 0) this.#freeReading()
+  }
+
+  /** Gives everything up, but for what open iterators need. REQUIRES: no job runs. */
   close(): void {
     if (this.#state === 'closed') return
     this.#history?.close()
     this.#state = 'closed'
     this.#history = undefined
     this.#manifest?.close()
+    if (this.#iteratorCount === 0) this.#freeReading()
+    this.#lock?.release()
+  }
+
+  #freeReading(): void {
     this.provider.dispose()
     this.loader.dispose()
     ScanMemory.freeIdle(this.environment.workspace)
     if (this.settings.descriptorTable === undefined) this.descriptors.close()
     this.cache.detach()
     if (this.#ownsCache) this.cache[Symbol.dispose]()
-    this.#lock?.release()
   }
 
   #replace(memtables: { readonly active: Memtable; readonly sealed: readonly Memtable[] }): void {
