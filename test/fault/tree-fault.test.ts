@@ -35,20 +35,12 @@ async function prepare(): Promise<MemoryFileSystem> {
   return fs
 }
 
-<<<<<<< HEAD
-const roundOf = (i: number): string =>
-=======
 const valueFor = (i: number): string =>
->>>>>>> c734f9f6b23f3c15a64989905cbb4a8b160750b7
   i % 3 === 2 ? 'round 2' : i % 2 === 1 ? 'round 1' : 'round 0'
 
 function checkOld(tree: Tree): void {
   for (let i = 0; i < KEYS; i++) {
-<<<<<<< HEAD
-    if (tree.getString(keyOf(i)) !== roundOf(i)) throw new Error(`${keyOf(i)} is lost`)
-=======
     if (tree.getString(keyOf(i)) !== valueFor(i)) throw new Error(`${keyOf(i)} is lost`)
->>>>>>> c734f9f6b23f3c15a64989905cbb4a8b160750b7
   }
 }
 

@@ -12,11 +12,7 @@ const SIZES = [0, 1, 65_535, 65_536, MIB - 1, MIB, 5 * MIB + 3, 17 * MIB]
 const hashOf = (bytes: Uint8Array): string => createHash('sha1').update(bytes).digest('hex')
 
 /** `length` bytes, half noise and half repetition. */
-<<<<<<< HEAD
-function makeValue(length: number, salt: number): Buffer {
-=======
 function valueFor(length: number, salt: number): Buffer {
->>>>>>> c734f9f6b23f3c15a64989905cbb4a8b160750b7
   const value = Buffer.alloc(length, 'repetition ')
   let state = salt
   for (let i = 0; i < length / 2; i++) {
@@ -38,11 +34,7 @@ for (const compression of compressions) {
     const wanted = new Map<string, string>()
     for (let round = 0; round < 2; round++) {
       for (const [i, size] of SIZES.entries()) {
-<<<<<<< HEAD
-        const value = makeValue(size, round * 100 + i)
-=======
         const value = valueFor(size, round * 100 + i)
->>>>>>> c734f9f6b23f3c15a64989905cbb4a8b160750b7
         const key = `key${(i * 3 + round) % 10}`
         tree.insert(key, value)
         wanted.set(key, hashOf(value))
