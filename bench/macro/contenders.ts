@@ -14,7 +14,7 @@ export type Row = readonly [key: Uint8Array, value: Uint8Array]
 export interface Contender {
   /** Writes one entry; a promise where the engine asks its caller to wait. */
   put(key: Buffer, value: Buffer): void | Promise<void>
-  /** Everything written so far is applied, and maintenance is over. */
+  /** Everything written so far is applied and, where the engine compacts, compacted in full. */
   settle(): Promise<void>
   get(key: Buffer): Uint8Array | undefined
   /** Rows from a key on, or all of them; to be left early. */
@@ -55,6 +55,7 @@ const varve: ContenderKind = {
       },
       async settle() {
         await tree.flush()
+        await tree.majorCompact()
         await tree.idle()
       },
       get: (key) => tree.get(key),

@@ -4,10 +4,28 @@
 
 import { VarveError } from '../shared/base/errors.js'
 import type { TreeIterator } from './reading/tree-iterator.js'
-import type { RangeOptions, ReadOptions, Tree } from './tree.js'
+import type { RangeOptions, ReadOptions } from './reading/tree-reads.js'
 import type { BytesLike } from './writing/write-batch.js'
 
 type SnapshotRange = Omit<RangeOptions, 'seqno'>
+
+/** What a snapshot reads through: the read methods of its tree. */
+interface ReadableTree {
+  get(key: BytesLike, options: ReadOptions): Buffer | undefined
+  getString(key: BytesLike, options: ReadOptions): string | undefined
+  getInto(key: BytesLike, target: Uint8Array, options: ReadOptions): number
+  multiGet(keys: readonly BytesLike[], options: ReadOptions): (Buffer | undefined)[]
+  containsKey(key: BytesLike, options: ReadOptions): boolean
+  containsPrefix(prefix: BytesLike, options: ReadOptions): boolean
+  sizeOf(key: BytesLike, options: ReadOptions): number | undefined
+  range(options: RangeOptions): TreeIterator<[Buffer, Buffer]>
+  prefix(prefix: BytesLike, options: RangeOptions): TreeIterator<[Buffer, Buffer]>
+  iter(options: RangeOptions): TreeIterator<[Buffer, Buffer]>
+  firstKeyValue(options: ReadOptions): [Buffer, Buffer] | undefined
+  lastKeyValue(options: ReadOptions): [Buffer, Buffer] | undefined
+  isEmpty(options: ReadOptions): boolean
+  len(options: ReadOptions): number
+}
 
 /**
  * Every read method of the tree, as of one moment.
@@ -22,11 +40,11 @@ type SnapshotRange = Omit<RangeOptions, 'seqno'>
 export class Snapshot implements Disposable {
   /** Reads see versions with a lower seqno. A disposed snapshot answers VARVE_CLOSED. */
   readonly seqno: number
-  readonly #tree: Tree
+  readonly #tree: ReadableTree
   readonly #unpin: () => void
   #isDisposed = false
 
-  constructor(tree: Tree, seqno: number, unpin: () => void) {
+  constructor(tree: ReadableTree, seqno: number, unpin: () => void) {
     this.#tree = tree
     this.seqno = seqno
     this.#unpin = unpin

@@ -64,6 +64,7 @@ export class TreeCore extends EventEmitter {
   #nextMemtableId = 0
   /** Files of dropped tables that are being removed. */
   readonly #removals = new Set<Promise<void>>()
+  #iteratorCount = 0
   #state: 'open' | 'closing' | 'closed' = 'open'
 
   constructor(parts: TreeCoreParts) {
@@ -240,20 +241,34 @@ export class TreeCore extends EventEmitter {
     while (this.#removals.size > 0) await Promise.all(this.#removals)
   }
 
-  /** Gives everything up. REQUIRES: no job runs. */
+  /** An iterator begins to read. What it reads through outlives the tree until {@link releaseReading}. */
+  acquireReading(): void {
+    this.#iteratorCount++
+  }
+
+  releaseReading(): void {
+    this.#iteratorCount--
+    if (this.#state === 'closed' && this.#iteratorCount === 0) this.#freeReading()
+  }
+
+  /** Gives everything up, but for what open iterators need. REQUIRES: no job runs. */
   close(): void {
     if (this.#state === 'closed') return
     this.#history?.close()
     this.#state = 'closed'
     this.#history = undefined
     this.#manifest?.close()
-    ScanMemory.releaseIdle(this.environment.workspace)
+    if (this.#iteratorCount === 0) this.#freeReading()
+    this.#lock?.release()
+  }
+
+  #freeReading(): void {
     this.provider.dispose()
     this.loader.dispose()
+    ScanMemory.freeIdle(this.environment.workspace)
     if (this.settings.descriptorTable === undefined) this.descriptors.close()
     this.cache.detach()
     if (this.#ownsCache) this.cache[Symbol.dispose]()
-    this.#lock?.release()
   }
 
   /** Removes a table's file, off this thread where the file system can. What fails is left to the next open. */

@@ -222,12 +222,28 @@ export class ManifestWriter {
 
   #append(edit: Uint8Array): void {
     const frame = encodeFrame(edit, this.#options.codec.hasher)
-    this.#log ??= this.#fs.openAppend(editLogPath(this.#root, this.#snapshotId))
-    this.#log.write(frame)
+    const path = editLogPath(this.#root, this.#snapshotId)
+    this.#log ??= this.#fs.openAppend(path)
+    try {
+      this.#log.write(frame)
+    } catch (error) {
+      this.#cutBack(path)
+      throw error
+    }
     this.#log.sync(this.#syncMode)
     if (!this.#isLogNameDurable) this.#fs.syncDirectory(this.#root)
     this.#isLogNameDurable = true
     this.#logBytes += frame.length
+  }
+
+  /** A full disk took a part of a record: takes it off again, so that the next open finds no torn tail. */
+  #cutBack(path: string): void {
+    try {
+      this.#fs.truncate(path, this.#logBytes)
+      this.#log?.sync(this.#syncMode)
+    } catch {
+      // The failed write is the one to report; a torn tail is what recovery modes are for.
+    }
   }
 
   #rotate(id: number, image: SnapshotImage): void {

@@ -34,8 +34,6 @@ export interface IteratorSource {
   readonly workspace: Workspace
   readonly giver: BlockGiver
   readonly view: ReadView
-  /** @throws VARVE_CLOSED */
-  readonly requireOpen: () => void
   /** Lets go of the view. */
   readonly release: () => void
   readonly resolve: OperandResolver
@@ -216,7 +214,6 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   #advance(end: End, other: End | undefined): boolean {
     let isThere: boolean
     try {
-      this.#source.requireOpen()
       isThere = end.next()
     } catch (error) {
       this[Symbol.dispose]()

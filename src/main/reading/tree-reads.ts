@@ -238,10 +238,13 @@ export class TreeReads {
       workspace: this.#core.environment.workspace,
       giver: this.#core.provider,
       view,
-      requireOpen: () => this.#core.requireOpen(),
-      release: () => view.release(),
+      release: () => {
+        view.release()
+        this.#core.releaseReading()
+      },
       resolve: (key: Uint8Array) => this.#resolve(view, key, seqno),
     }
+    this.#core.acquireReading()
     return new TreeIterator(source, range, shape)
   }
 

@@ -30,6 +30,8 @@ export class Scheduler {
   #retryMs = RETRY_FIRST_MS
   #retry: NodeJS.Timeout | undefined
   #isStopped = false
+  /** Compactions that want to be alone, queued or running. */
+  #aloneCount = 0
   readonly #changeWaiters = new Set<() => void>()
 
   constructor(core: TreeCore, executor: JobExecutor, strategy: CompactionStrategy) {
@@ -69,18 +71,22 @@ export class Scheduler {
     })
   }
 
-  /** Runs one decision of `strategy` while no other compaction runs. */
+  /** Runs one decision of `strategy` while no other compaction runs: automatic ones stand back until it is done. */
   async compactAlone(strategy: CompactionStrategy, watermark?: number): Promise<CompactionResult> {
-    const concurrency = this.#compactions.concurrency
-    return this.#compactions.add(
-      async () => {
-        // Those that run already end first; what is queued waits behind this one.
-        while (this.#hidden.size > 0 && !this.#isStopped) await this.nextChange()
-        this.#requireRunning()
-        return this.#runCompaction(strategy, this.#watermark(watermark))
-      },
-      { priority: concurrency },
-    )
+    this.#aloneCount++
+    try {
+      return await this.#compactions.add(
+        async () => {
+          while (this.#hidden.size > 0 && !this.#isStopped) await this.nextChange()
+          this.#requireRunning()
+          return this.#runCompaction(strategy, this.#watermark(watermark))
+        },
+        { priority: 1 },
+      )
+    } finally {
+      this.#aloneCount--
+      this.poke()
+    }
   }
 
   /** Resolves when nothing is queued or running. */
@@ -99,6 +105,8 @@ export class Scheduler {
 
   /** Resolves after the next job that changed something or failed. */
   async nextChange(): Promise<void> {
+    // Whoever waits may wait for the retry: the process must live to see it.
+    this.#retry?.ref()
     await new Promise<void>((resolve) => {
       this.#changeWaiters.add(resolve)
     })
@@ -126,6 +134,7 @@ export class Scheduler {
 
   async #compactOnce(): Promise<void> {
     this.#compactionsQueued--
+    if (this.#aloneCount > 0) return
     await this.#attempt(async () => {
       const result = await this.#runCompaction(this.#strategy, this.#watermark(undefined))
       if (result.action !== 'nothing') this.poke()
@@ -210,5 +219,6 @@ export class Scheduler {
   #notify(): void {
     for (const resolve of this.#changeWaiters) resolve()
     this.#changeWaiters.clear()
+    this.#retry?.unref()
   }
 }

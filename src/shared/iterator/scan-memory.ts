@@ -11,8 +11,8 @@ import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 /** Sets kept for later, a workspace. */
 const IDLE_MAX = 4
 
-/** A batch that grew beyond this for large values is not kept. */
-const IDLE_BATCH_BYTES_MAX = 128 * 1024
+/** A set whose batch and blocks grew beyond this, for large values or many runs, is not kept. */
+const IDLE_BYTES_MAX = 512 * 1024
 
 /** First sizes. Bounds are short as a rule, blocks of the default size. */
 const BATCH_BYTES = 4 * 1024
@@ -51,10 +51,9 @@ export class ScanMemory {
     return idle.get(workspace)?.pop() ?? new ScanMemory(workspace)
   }
 
-  /** Frees the sets that wait for later: a tree has closed, and nobody may ever scan again. */
-  static releaseIdle(workspace: Workspace): void {
-    for (const set of idle.get(workspace) ?? []) set.#free()
-    idle.delete(workspace)
+  /** Frees the sets that wait for a scan: when a tree closes, its memory is given back. */
+  static freeIdle(workspace: Workspace): void {
+    for (const set of idle.get(workspace)?.splice(0) ?? []) set.#free()
   }
 
   /** The scan is over. */
@@ -64,7 +63,7 @@ export class ScanMemory {
       sets = []
       idle.set(this.#workspace, sets)
     }
-    if (sets.length < IDLE_MAX && this.batch.capacity <= IDLE_BATCH_BYTES_MAX) sets.push(this)
+    if (sets.length < IDLE_MAX && this.#growingBytes <= IDLE_BYTES_MAX) sets.push(this)
     else this.#free()
   }
 
@@ -86,6 +85,10 @@ export class ScanMemory {
     const fresh = new GrowingBuffer(this.#workspace.heap, BLOCK_BYTES)
     this.#blocks[number] = fresh
     return fresh
+  }
+
+  get #growingBytes(): number {
+    return this.#blocks.reduce((sum, { capacity }) => sum + capacity, this.batch.capacity)
   }
 
   #free(): void {

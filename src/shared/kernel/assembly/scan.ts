@@ -160,7 +160,9 @@ function scan_forward(scan: usize, merge: usize, limit: u64): i32 {
   }
 }
 
-/** Ends a reverse group: its newest visible version, the row at SCAN_TOP, becomes final, hides the key, or is an operand. */
+/**
+ * Ends a reverse group: its newest visible version, the row at SCAN_TOP, becomes final, hides the key, or is an operand.
+ */
 function end_reverse_group(scan: usize): i32 {
   if (load<u32>(scan, SCAN_TENTATIVE) == TENTATIVE_NONE) return EVENT_DONE
   const row = <usize>load<u32>(scan, SCAN_OUT) + <usize>load<u32>(scan, SCAN_TOP)
