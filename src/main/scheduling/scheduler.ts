@@ -196,6 +196,8 @@ export class Scheduler {
       }
       core.emit('compaction', result)
       this.#notify()
+      // To its caller a compaction is over when the space of its inputs is free.
+      await core.removalsDone()
       return result
     } catch (error) {
       this.#notify()
