@@ -1,4 +1,5 @@
-// Closing while work is queued and while iterators are open: nothing hangs, nothing is lost, iterators keep what they read through.
+// Closing while work is queued and while iterators are open: nothing hangs, nothing is lost, iterators
+// keep what they read through.
 import t from 'tap'
 import { processEnvironment } from '../../src/main/environment.js'
 import { open } from '../../src/main/open.js'

@@ -161,7 +161,7 @@ t.test('writes after its start are not seen by an iterator', async (t) => {
   await tree.close()
 })
 
-t.test('an iterator survives flush, compaction and clear, not close', async (t) => {
+t.test('an iterator survives flush, compaction, clear and close', async (t) => {
   const folder = t.testdir()
   const tree = await open(folder, { maintenance: 'manual', blockSize: 256 })
   const expected: string[] = []
@@ -196,8 +196,8 @@ t.test('an iterator survives flush, compaction and clear, not close', async (t) 
   tree.insert('a', '1')
   const late = tree.range()
   await tree.close()
-  t.equal(await codeOf(() => late.next()), 'VARVE_CLOSED')
-  t.ok(late.next().done, 'and then it is over')
+  t.equal(String(late.next().value?.[0]), 'a')
+  t.ok(late.next().done)
 })
 
 t.test('what is handed out belongs to the caller', async (t) => {
