@@ -119,6 +119,8 @@ interface IteratorState {
   /** Made when they are first used. */
   front: End | undefined
   back: End | undefined
+  /** Its number among {@link newborns}, or GROWN. */
+  newbornNumber: number
 }
 
 function letGo(state: IteratorState): void {
@@ -127,6 +129,45 @@ function letGo(state: IteratorState): void {
   state.back?.dispose()
   state.source.release()
 }
+
+/**
+ * Iterators that were made in this turn of the event loop and are still open. Most end in the turn that made them, and a
+ * finalization registry costs as much as a seek: only those that are left when the turn ends go there.
+ */
+class Newborns {
+  #iterators: { readonly iterator: object; readonly state: IteratorState }[] = []
+  #isScheduled = false
+
+  add(iterator: object, state: IteratorState): void {
+    state.newbornNumber = this.#iterators.length
+    this.#iterators.push({ iterator, state })
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => this.#grow())
+  }
+
+  /** Takes an iterator out: it has ended. */
+  remove(number: number): void {
+    const last = this.#iterators.pop()
+    if (last === undefined || number === this.#iterators.length) return
+    this.#iterators[number] = last
+    last.state.newbornNumber = number
+  }
+
+  #grow(): void {
+    this.#isScheduled = false
+    for (const { iterator, state } of this.#iterators) {
+      state.newbornNumber = GROWN
+      forgotten.register(iterator, state, state)
+    }
+    this.#iterators = []
+  }
+}
+
+/** No number of a newborn: the finalization registry knows it. */
+const GROWN = -1
+
+const newborns = new Newborns()
 
 /** Warns of iterators that were dropped without being used up or disposed: they hold files and memory. */
 const forgotten = new FinalizationRegistry<IteratorState>((state) => {
@@ -158,9 +199,9 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
     this.#source = source
     this.#range = range
     this.#shape = shape
-    this.#state = { isDone: false, source, front: undefined, back: undefined }
+    this.#state = { isDone: false, source, front: undefined, back: undefined, newbornNumber: GROWN }
     this.#remaining = range.limit
-    forgotten.register(this, this.#state, this.#state)
+    newborns.add(this, this.#state)
   }
 
   [Symbol.iterator](): this {
@@ -191,7 +232,9 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
 
   [Symbol.dispose](): void {
     if (this.#state.isDone) return
-    forgotten.unregister(this.#state)
+    const { newbornNumber } = this.#state
+    if (newbornNumber === GROWN) forgotten.unregister(this.#state)
+    else newborns.remove(newbornNumber)
     letGo(this.#state)
   }
 

@@ -47,8 +47,8 @@ export class BlockProvider {
     const isMetadata = kind !== WANTED_DATA
     const { address, length } = block
     const cached = this.#cache.insert(table.owner, offset, address, length, isMetadata)
-    if (cached === 0) return { ...block, isCached: false }
-    return { address: cached, length: block.length, isCached: true }
+    if (cached === 0) return { address, length, isCached: false }
+    return { address: cached, length, isCached: true }
   }
 
   dispose(): void {
