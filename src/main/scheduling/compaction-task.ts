@@ -102,8 +102,8 @@ async function merge(
   watermark: Watermark,
 ): Promise<CompactionResult> {
   const bytesRead = tables.reduce((sum, table) => sum + table.fileBytes, 0)
-  // The files stay while the job reads them, whatever is installed meanwhile.
-  const held = core.latest.acquire()
+  // The files stay while the job reads them, whatever is installed meanwhile; memtables need not.
+  for (const table of tables) table.acquire()
   try {
     const result = await withJobMemory(core.environment, ({ region, control }) => {
       const job = compactionJob(core, input, bytesRead, watermark)
@@ -135,7 +135,7 @@ async function merge(
       bytesWritten: result.bytesWritten,
     }
   } finally {
-    held.release()
+    for (const table of tables) table.release()
   }
 }
 

@@ -14,6 +14,9 @@ import type { JobExecutor } from './job-executor.js'
 /** An idle worker goes after so long; starting one takes 50 ms. */
 const IDLE_TIMEOUT_MS = 10_000
 
+/** A worker's short-lived objects are block handles; V8 would let them take 48 MiB before it looks. */
+const YOUNG_GENERATION_MIB = 4
+
 /** What the worker's entry answers. */
 type WorkerAnswer = { readonly result: JobResult } | { readonly error: EncodedError }
 
@@ -61,6 +64,7 @@ export class MaintenancePool implements JobExecutor {
       minThreads: 0,
       maxThreads: this.threads,
       idleTimeout: IDLE_TIMEOUT_MS,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     })
     return this.#pool
   }
