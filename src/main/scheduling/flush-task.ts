@@ -76,9 +76,16 @@ export async function runFlushTask(
   const sealed = core.latest.sealed
   if (sealed.length === 0) return undefined
   core.requireInstallable()
-  const result = await withJobMemory(core.environment, ({ region, control }) =>
-    executor.run(flushJob(core, sealed, { region, control, watermark })),
-  )
+  // They stay while the job reads them, even where the tree is cleared meanwhile.
+  for (const memtable of sealed) memtable.acquire()
+  let result: JobResult
+  try {
+    result = await withJobMemory(core.environment, ({ region, control }) =>
+      executor.run(flushJob(core, sealed, { region, control, watermark })),
+    )
+  } finally {
+    for (const memtable of sealed) memtable.release()
+  }
   const tables = openProposals(core, result)
   // The tree was cleared meanwhile: what was flushed is not part of it any more.
   if (!sealed.every((memtable) => core.latest.sealed.includes(memtable))) {
