@@ -2,9 +2,9 @@
  * Hands out pieces of a region of the shared memory and takes them back. A heap belongs to one thread: main has one
  * over everything that regions may take, and gives a worker a region for its job, over which the worker makes its own.
  *
- * Small pieces come in size classes (eight to a doubling) and stay in their class once freed; large ones are cut from
- * the lowest free range that holds them (or the highest) and merge with their neighbours again, so that the same pages
- * are touched again and again.
+ * Small pieces come in size classes (eight to a doubling) and stay in their class once freed, and so do very large ones;
+ * those between are cut from the lowest free range that holds them (or the highest) and merge with their neighbours
+ * again. All of it is so that the same pages are touched again and again.
  *
  * I1: pieces never overlap, start on 64-byte boundaries and lie inside the region.
  */
@@ -12,6 +12,12 @@ import { assert, VarveError } from '../base/errors.js'
 
 /** Pieces up to this size are kept in classes. */
 const CLASSED_BYTES_MAX = 64 * 1024
+
+/**
+ * So are pieces from this size on, write buffers and job regions: a small piece cut from a large free one would send the
+ * next large one to pages that were never touched.
+ */
+const POOLED_BYTES_MIN = 16 * 1024 * 1024
 
 const ALIGNMENT = 64
 
@@ -55,7 +61,8 @@ export class Heap {
    */
   allocate(bytes: number, from: 'bottom' | 'top' = 'bottom'): number {
     const size = classSize(bytes)
-    const address = this.#classes.get(size)?.pop() ?? this.#cut(size, from)
+    const address =
+      this.#classes.get(size)?.pop() ?? this.#cut(size, from) ?? this.#cutPooled(size, from)
     if (address === undefined) {
       throw new VarveError(
         'VARVE_OUT_OF_MEMORY',
@@ -81,13 +88,22 @@ export class Heap {
     const size = this.sizeOf(address)
     this.#sizes.delete(address)
     this.#used -= size
-    if (size <= CLASSED_BYTES_MAX) {
+    if (size <= CLASSED_BYTES_MAX || size >= POOLED_BYTES_MIN) {
       const list = this.#classes.get(size)
       if (list === undefined) this.#classes.set(size, [address])
       else list.push(address)
     } else {
       this.#give({ start: address, end: address + size })
     }
+  }
+
+  /** Gives up the large pieces that wait for their like, and tries once more. */
+  #cutPooled(size: number, from: 'bottom' | 'top'): number | undefined {
+    for (const [pooled, list] of this.#classes) {
+      if (pooled < POOLED_BYTES_MIN) continue
+      for (const start of list.splice(0)) this.#give({ start, end: start + pooled })
+    }
+    return this.#cut(size, from)
   }
 
   #cut(size: number, from: 'bottom' | 'top'): number | undefined {

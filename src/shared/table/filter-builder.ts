@@ -14,8 +14,8 @@ import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 import type { BlockSealer } from './block-sealer.js'
 import { IndexBuilder, type KeyPlace } from './index-builder.js'
 
-/** Keys of one filter at most: 4 MiB of hashes. */
-const FULL_KEYS_MAX = 512 * 1024
+/** Keys of one filter at most, about those of a default write buffer: 3 MiB of hashes, 12 MiB while it is built. */
+const FULL_KEYS_MAX = 384 * 1024
 
 /** Size that a partition is cut at, by the crate's own estimate. */
 const PARTITION_BYTES = 4096
