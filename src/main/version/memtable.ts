@@ -24,8 +24,6 @@ export class Memtable {
   readonly capacityBytes: number
   /** Range deletes of this memtable, in order of insertion. */
   readonly rangeTombstones: RangeTombstone[] = []
-  /** Longest value inserted, in bytes: what a flush must have room for. */
-  longestValue = 0
   readonly #shared: SharedMemory
   readonly #heap: Heap
   #references = 1

@@ -32,11 +32,6 @@ export class VersionHistory {
     return this.#latest
   }
 
-  /** Super versions kept beside the latest. */
-  get retainedCount(): number {
-    return this.#entries.length - 1
-  }
-
   /** The lowest pinned seqno; undefined where nothing is pinned. */
   get oldestPin(): number | undefined {
     let oldest: number | undefined

@@ -76,7 +76,6 @@ export class Writer {
     placeBytes(shared, key, address, keyLength)
     if (valueLength > 0) placeBytes(shared, value, address + keyLength, valueLength)
     kernel.memtable_commit(memtable.address, keyLength, valueLength, kind, number)
-    if (valueLength > memtable.longestValue) memtable.longestValue = valueLength
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
     return !this.shouldSlowDown()
   }
@@ -174,7 +173,6 @@ export class Writer {
     placeBytes(shared, entry.key, address, keyLength)
     if (valueLength > 0) placeBytes(shared, entry.value, address + keyLength, valueLength)
     kernel.memtable_commit(memtable.address, keyLength, valueLength, entry.kind, seqno)
-    if (valueLength > memtable.longestValue) memtable.longestValue = valueLength
   }
 }
 

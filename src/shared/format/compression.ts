@@ -27,8 +27,6 @@ export type CompressionDescriptor =
   | Exclude<Compression, { kind: 'zstdDict' }>
   | { readonly kind: 'zstdDict'; readonly level: number; readonly dictionaryId: number }
 
-export const NO_COMPRESSION: Compression = { kind: 'none' }
-
 /** Levels that a descriptor may carry. */
 export const ZSTD_LEVEL_MIN = -128
 export const ZSTD_LEVEL_MAX = 22

@@ -7,7 +7,6 @@
 import {
   CACHE_BUCKET_BYTES,
   CACHE_BUCKET_COUNT,
-  CACHE_BUCKET_SLOTS,
   CACHE_BUCKETS,
   CACHE_EVICTIONS,
   CACHE_FILLS,
@@ -77,11 +76,6 @@ export class BlockCache {
     set(CACHE_NEXT, this.#take(segmentCount * 4))
     set(CACHE_SMALL_TARGET, Math.max(1, Math.round(segmentCount * SMALL_SHARE)))
     shared.kernel.cache_init(this.address)
-  }
-
-  /** Slots of the index: more blocks than this are never held. */
-  get slotCount(): number {
-    return this.#shared.getU32(this.address + CACHE_BUCKET_COUNT) * CACHE_BUCKET_SLOTS
   }
 
   /** The cached block's address, or 0. Valid until the next {@link insert}. */
