@@ -36,6 +36,13 @@ export interface RangeOptions extends ReadOptions {
   readonly values?: boolean
 }
 
+/** A seqno that a reader names, Infinity for "the latest". @throws RangeError */
+export function requireReadSeqno(given: number): number {
+  if (given === Number.POSITIVE_INFINITY) return Number.MAX_SAFE_INTEGER
+  if (Number.isSafeInteger(given) && given >= 0) return given
+  throw rangeError(`a read seqno must be an integer from 0 to 2^53 - 1, not ${given}`)
+}
+
 /** The smallest key behind every key that starts with `prefix`; undefined where there is none. */
 export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   for (let i = prefix.length - 1; i >= 0; i--) {
@@ -94,19 +101,19 @@ export class TreeReads {
     )
   }
 
-  get(key: BytesLike, options: ReadOptions | undefined): Buffer | undefined {
-    return this.#find(key, options) ? this.#points.copyValue() : undefined
+  get(key: BytesLike, seqno: number): Buffer | undefined {
+    return this.#find(key, seqno) ? this.#points.copyValue() : undefined
   }
 
-  getString(key: BytesLike, options: ReadOptions | undefined): string | undefined {
-    if (!this.#find(key, options)) return undefined
+  getString(key: BytesLike, seqno: number): string | undefined {
+    if (!this.#find(key, seqno)) return undefined
     const { resolved, valueAddress, valueLength } = this.#points
     if (resolved !== undefined) return Buffer.from(resolved).toString('utf8')
     return this.#core.environment.shared.buffer.utf8Slice(valueAddress, valueAddress + valueLength)
   }
 
-  getInto(key: BytesLike, target: Uint8Array, options: ReadOptions | undefined): number {
-    if (!this.#find(key, options)) return -1
+  getInto(key: BytesLike, target: Uint8Array, seqno: number): number {
+    if (!this.#find(key, seqno)) return -1
     const { resolved, valueAddress, valueLength } = this.#points
     const length = Math.min(valueLength, target.length)
     const source = resolved ?? this.#core.environment.shared.view(valueAddress, length)
@@ -114,24 +121,27 @@ export class TreeReads {
     return valueLength
   }
 
-  multiGet(keys: readonly BytesLike[], options: ReadOptions | undefined): (Buffer | undefined)[] {
-    const seqno = this.#seqno(options)
-    return keys.map((key) => this.get(key, { seqno }))
+  multiGet(keys: readonly BytesLike[], seqno: number): (Buffer | undefined)[] {
+    return keys.map((key) => this.get(key, seqno))
   }
 
-  containsKey(key: BytesLike, options: ReadOptions | undefined): boolean {
-    return this.#find(key, options)
+  containsKey(key: BytesLike, seqno: number): boolean {
+    return this.#find(key, seqno)
   }
 
-  sizeOf(key: BytesLike, options: ReadOptions | undefined): number | undefined {
-    return this.#find(key, options) ? this.#points.valueLength : undefined
+  sizeOf(key: BytesLike, seqno: number): number | undefined {
+    return this.#find(key, seqno) ? this.#points.valueLength : undefined
   }
 
-  range<T = [Buffer, Buffer]>(options: RangeOptions): TreeIterator<T> {
-    return this.#iterator(boundsOf(options), options)
+  range<T = [Buffer, Buffer]>(options: RangeOptions, seqno: number): TreeIterator<T> {
+    return this.#iterator(boundsOf(options), options, seqno)
   }
 
-  prefix<T = [Buffer, Buffer]>(prefix: BytesLike, options: RangeOptions): TreeIterator<T> {
+  prefix<T = [Buffer, Buffer]>(
+    prefix: BytesLike,
+    options: RangeOptions,
+    seqno: number,
+  ): TreeIterator<T> {
     const start = toBytes(prefix, 'a prefix')
     const end = prefixEnd(start)
     const { lower, upper } = boundsOf(options)
@@ -140,23 +150,24 @@ export class TreeReads {
     return this.#iterator(
       { lower: isHigher ? start : lower, upper: isLower ? end : upper },
       options,
+      seqno,
     )
   }
 
-  prefixKeys(prefix: BytesLike, options: ReadOptions | undefined): TreeIterator<Buffer> {
-    return this.prefix<Buffer>(prefix, { seqno: this.#seqno(options), values: false })
+  containsPrefix(prefix: BytesLike, seqno: number): boolean {
+    using keys = this.prefix<Buffer>(prefix, { values: false, limit: 1 }, seqno)
+    return keys.next().done !== true
   }
 
   /** The first entry, or the last one. */
-  edge(options: ReadOptions | undefined, isLast: boolean): [Buffer, Buffer] | undefined {
-    const seqno = this.#seqno(options)
-    using entries = this.range({ seqno, reverse: isLast, limit: 1 })
+  edge(seqno: number, isLast: boolean): [Buffer, Buffer] | undefined {
+    using entries = this.range({ reverse: isLast, limit: 1 }, seqno)
     return entries.next().value
   }
 
-  count(options: ReadOptions | undefined): number {
-    const view = this.#view(this.#seqno(options)).acquire()
-    const scan = this.#scan(view, { lower: undefined, upper: undefined }, this.#seqno(options))
+  count(seqno: number): number {
+    const view = this.#view(seqno).acquire()
+    const scan = this.#scan(view, { lower: undefined, upper: undefined }, seqno)
     try {
       const row = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
       let count = 0
@@ -172,21 +183,11 @@ export class TreeReads {
     this.#points.dispose()
   }
 
-  #seqno(options: ReadOptions | undefined): number {
-    this.#core.requireOpen()
-    const given = options?.seqno
-    if (given === undefined) return this.#core.visibleSeqno.get()
-    if (given === Number.POSITIVE_INFINITY) return Number.MAX_SAFE_INTEGER
-    if (Number.isSafeInteger(given) && given >= 0) return given
-    throw rangeError(`a read seqno must be an integer from 0 to 2^53 - 1, not ${given}`)
-  }
-
   #view(seqno: number): SuperVersion {
     return this.#core.history.at(seqno)
   }
 
-  #find(key: BytesLike, options: ReadOptions | undefined): boolean {
-    const seqno = this.#seqno(options)
+  #find(key: BytesLike, seqno: number): boolean {
     const length = byteLengthOf(key, 'key')
     requireKeyLength(length)
     placeBytes(this.#core.environment.shared, key, this.#points.keyAddress, length)
@@ -212,8 +213,8 @@ export class TreeReads {
   #iterator<T>(
     bounds: { readonly lower: Uint8Array | undefined; readonly upper: Uint8Array | undefined },
     options: RangeOptions,
+    seqno: number,
   ): TreeIterator<T> {
-    const seqno = this.#seqno(options)
     const { limit = Number.POSITIVE_INFINITY, keys = true, values = true } = options
     if (!(limit >= 0)) throw rangeError(`limit must not be negative, not ${limit}`)
     if (!keys && !values) throw typeError('a range yields keys, values, or both')

@@ -49,15 +49,37 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   highestSeqno: (tree) => tree.highestSeqno(),
 }
 
-/** What works on a closed tree as well. */
-const ALWAYS = ['constructor', 'close', 'on', 'off', 'idle', 'snapshotCount', 'asyncDispose']
+/** What works on a closed tree as well, and what is not for users to call. */
+const ALWAYS = [
+  'constructor',
+  'close',
+  'on',
+  'off',
+  'idle',
+  'snapshotCount',
+  'asyncDispose',
+  'readSeqno',
+]
+
+/** Names of the methods of an object, those of the classes that its class extends included. */
+function methodsOf(object: object): (string | symbol)[] {
+  const names: (string | symbol)[] = []
+  for (
+    let prototype = Object.getPrototypeOf(object);
+    prototype !== Object.prototype;
+    prototype = Object.getPrototypeOf(prototype)
+  ) {
+    for (const name of Reflect.ownKeys(prototype)) {
+      const property = Object.getOwnPropertyDescriptor(prototype, name)
+      if (typeof property?.value === 'function') names.push(name)
+    }
+  }
+  return names
+}
 
 t.test('after close every method says VARVE_CLOSED', async (t) => {
   const tree = await open('db', memory)
-  const described = Reflect.ownKeys(Object.getPrototypeOf(tree)).filter((name) => {
-    const property = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(tree), name)
-    return typeof property?.value === 'function'
-  })
+  const described = methodsOf(tree)
   const names = described.map((name) =>
     typeof name === 'symbol' ? (name.description ?? '').replace('nodejs.', '') : name,
   )

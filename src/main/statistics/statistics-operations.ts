@@ -1,0 +1,119 @@
+/**
+ * What a tree tells of itself: counts and sizes, from the latest version and from memory. None of these reads a data
+ * block. Main thread.
+ */
+import { rangeError } from '../../shared/base/errors.js'
+import { LEVEL_COUNT } from '../../shared/base/limits.js'
+import type { CacheStats } from '../../shared/memory/block-cache.js'
+import { ReadOperations } from '../reading/read-operations.js'
+import type { TreeCore } from '../tree-core.js'
+
+export abstract class StatisticsOperations extends ReadOperations {
+  protected abstract readonly core: TreeCore
+
+  tableCount(): number {
+    return this.core.latest.version.tableCount
+  }
+
+  /** Tables of a level. */
+  levelTableCount(level: number): number {
+    if (!Number.isInteger(level) || level < 0 || level >= LEVEL_COUNT) {
+      throw rangeError(`a level is an integer from 0 to ${LEVEL_COUNT - 1}, not ${level}`)
+    }
+    return this.core.latest.version.level(level).reduce((sum, run) => sum + run.length, 0)
+  }
+
+  l0RunCount(): number {
+    return this.core.latest.version.level(0).length
+  }
+
+  sealedMemtableCount(): number {
+    return this.core.latest.sealed.length
+  }
+
+  /** Entries in tables and memtables, every version and tombstone counted. */
+  approximateLen(): number {
+    return (
+      this.#sumTables((meta) => meta.itemCount) + this.#sumMemtables((table) => table.entryCount)
+    )
+  }
+
+  tombstoneCount(): number {
+    return (
+      this.#sumTables((meta) => meta.tombstoneCount) +
+      this.#sumMemtables((table) => table.tombstoneCount)
+    )
+  }
+
+  weakTombstoneCount(): number {
+    const inTables = this.#sumTables((meta) => meta.weakTombstoneCount)
+    return inTables + this.#sumMemtables((table) => table.weakTombstoneCount)
+  }
+
+  /** Bytes of table files. */
+  diskSpace(): number {
+    let bytes = 0
+    for (const { table } of this.core.latest.version.tables()) bytes += table.fileBytes
+    return bytes
+  }
+
+  /** Bytes that filters keep in memory. */
+  filterSize(): number {
+    let bytes = 0
+    for (const { table } of this.core.latest.version.tables()) bytes += table.resident.filterBytes
+    return bytes
+  }
+
+  cacheStats(): CacheStats {
+    this.core.requireOpen()
+    return this.core.cache.stats()
+  }
+
+  /** Highest seqno in tables; undefined where there are none. */
+  highestPersistedSeqno(): number | undefined {
+    let highest: number | undefined
+    for (const { table } of this.core.latest.version.tables()) {
+      highest = Math.max(highest ?? 0, table.highestSeqno)
+    }
+    return highest
+  }
+
+  highestMemtableSeqno(): number | undefined {
+    let highest: number | undefined
+    for (const memtable of this.#memtables()) {
+      const seqno = memtable.highestSeqno
+      if (seqno !== undefined) highest = Math.max(highest ?? 0, seqno)
+    }
+    return highest
+  }
+
+  highestSeqno(): number | undefined {
+    const [persisted, inMemory] = [this.highestPersistedSeqno(), this.highestMemtableSeqno()]
+    if (persisted === undefined || inMemory === undefined) return persisted ?? inMemory
+    return Math.max(persisted, inMemory)
+  }
+
+  *#memtables(): Generator<TreeCore['latest']['sealed'][number]> {
+    const { active, sealed } = this.core.latest
+    if (active !== undefined) yield active
+    yield* sealed
+  }
+
+  #sumTables(of: (meta: ReturnType<typeof metaOf>) => number): number {
+    let sum = 0
+    for (const { table } of this.core.latest.version.tables()) sum += of(metaOf(table))
+    return sum
+  }
+
+  #sumMemtables(of: (memtable: TreeCore['latest']['sealed'][number]) => number): number {
+    let sum = 0
+    for (const memtable of this.#memtables()) sum += of(memtable)
+    return sum
+  }
+}
+
+type VersionTable = TreeCore['latest']['version']['levels'][number][number][number]
+
+function metaOf(table: VersionTable): VersionTable['resident']['table']['meta'] {
+  return table.resident.table.meta
+}
