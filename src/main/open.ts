@@ -2,12 +2,11 @@
  * Opening a tree: lock, manifest, directory, tables, clean-up, in the order that changes nothing before every check has
  * passed (format-manifest-blob.md 10). Main thread.
  */
-import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { assert, typeError, VarveError } from '../shared/base/errors.js'
+import { assert, VarveError } from '../shared/base/errors.js'
 import { type TableRecord, TreeType } from '../shared/format/version-model.js'
 import type { DirectoryLock } from '../shared/fs/file-system.js'
 import { processEnvironment } from './environment.js'
+import { resolveFolder } from './folder.js'
 import { lockPath, tablesFolder } from './manifest/directory-layout.js'
 import { requireComplete, scanDirectory } from './manifest/directory-scan.js'
 import { type RecoveredManifest, readManifest } from './manifest/manifest-reader.js'
@@ -52,15 +51,6 @@ export async function open(path: string | URL, options: OpenOptions = {}): Promi
     lock?.release()
     throw error
   }
-}
-
-function resolveFolder(path: string | URL): string {
-  if (typeof path === 'string' && path !== '') return resolve(path)
-  if (!(path instanceof URL))
-    throw typeError('the path of a tree must be a non-empty string or a file URL')
-  if (path.protocol !== 'file:')
-    throw typeError(`the URL of a tree must be a file URL, not ${path}`)
-  return resolve(fileURLToPath(path))
 }
 
 function takeLock(root: string, settings: Settings): DirectoryLock | undefined {

@@ -30,6 +30,13 @@ export interface RuntimeConfig {
   readonly retainFrom: number
   /** Estimated index size above which a table gets a two-level index. Default 4 MiB; 0: always. Next table written. */
   readonly indexPartitionSpillThreshold: number
+  /** Checkpoints share blocks with the original (reflinks) where the file system can. Default true. Next checkpoint. */
+  readonly useReflinkForCheckpoint: boolean
+  /**
+   * Tables tell the lowest and highest seqno of each block, so that `scanSinceSeqno` need not read old ones: 24 bytes a
+   * block. Default false. Next table written.
+   */
+  readonly seqnoInIndex: boolean
 }
 
 export const RUNTIME_DEFAULTS: RuntimeConfig = Object.freeze({
@@ -39,9 +46,12 @@ export const RUNTIME_DEFAULTS: RuntimeConfig = Object.freeze({
   l0SlowdownTables: 20,
   retainFrom: MAX_SEQNO,
   indexPartitionSpillThreshold: 4 * 1024 * 1024,
+  useReflinkForCheckpoint: true,
+  seqnoInIndex: false,
 })
 
-const LIMITS: Readonly<Record<keyof RuntimeConfig, readonly [least: number, most: number]>> = {
+/** Least and most of what is a number; the rest is true or false. */
+const LIMITS: Readonly<Partial<Record<string, readonly [least: number, most: number]>>> = {
   memtableBytes: [MEMTABLE_BYTES_MIN, MEMTABLE_BYTES_MAX],
   maxSealedMemtables: [1, 64],
   compactionConcurrency: [1, 64],
@@ -59,9 +69,16 @@ export function changeRuntimeConfig(
   changes: Partial<RuntimeConfig>,
 ): RuntimeConfig {
   for (const [name, value] of Object.entries(changes)) {
-    if (!Object.hasOwn(LIMITS, name)) throw typeError(`RuntimeConfig has no field ${name}`)
-    const [least, most] = LIMITS[name as keyof RuntimeConfig]
-    if (!Number.isInteger(value) || value < least || value > most) {
+    if (!Object.hasOwn(RUNTIME_DEFAULTS, name)) {
+      throw typeError(`RuntimeConfig has no field ${name}`)
+    }
+    const limits = LIMITS[name]
+    if (limits === undefined) {
+      if (typeof value === 'boolean') continue
+      throw typeError(`RuntimeConfig.${name} must be true or false, not ${value}`)
+    }
+    const [least, most] = limits
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < least || value > most) {
       throw rangeError(
         `RuntimeConfig.${name} must be an integer from ${least} to ${most}, not ${value}`,
       )

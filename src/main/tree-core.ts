@@ -216,6 +216,11 @@ export class TreeCore extends EventEmitter {
     this.history.collectUnpinned()
   }
 
+  /** Writes a version as the manifest of a checkpoint's folder. */
+  writeCheckpoint(folder: string, version: Version): void {
+    this.#manifest?.writeCheckpoint(folder, version.toManifest())
+  }
+
   updateRuntime(changes: Partial<RuntimeConfig>): void {
     this.runtime = changeRuntimeConfig(this.runtime, changes)
   }

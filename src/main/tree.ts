@@ -4,6 +4,8 @@
  */
 import type { EventEmitter } from 'node:events'
 import { rangeError, typeError } from '../shared/base/errors.js'
+import { type CheckpointInfo, createCheckpoint } from './checkpoint.js'
+import { resolveFolder } from './folder.js'
 import { type ReadOptions, requireReadSeqno, TreeReads } from './reading/tree-reads.js'
 import type { RuntimeConfig } from './runtime-config.js'
 import type { CompactionResult } from './scheduling/compaction-task.js'
@@ -13,6 +15,7 @@ import { sharedPool } from './scheduling/maintenance-pool.js'
 import { Scheduler } from './scheduling/scheduler.js'
 import { requireSeqno, type SequenceNumberGenerator } from './seqno-counter.js'
 import { Snapshot } from './snapshot.js'
+import { type DropBounds, dropRange, toKeyBounds } from './strategies/drop-range.js'
 import { major } from './strategies/major.js'
 import type { CompactionStrategy } from './strategies/strategy.js'
 import type { TreeCore } from './tree-core.js'
@@ -43,6 +46,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
   protected readonly reads: TreeReads
   protected readonly writer: Writer
   readonly #scheduler: Scheduler
+  readonly #operations = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
   #snapshotCount = 0
 
@@ -170,6 +174,40 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     return this.#scheduler.compactAlone(strategy, options.gcWatermark)
   }
 
+  /**
+   * Makes a second folder that opens as a tree of its own, here and in the Rust crate: hard links or reflinks of the
+   * tables where the file system can, copies elsewhere. Writing, reading and compacting go on meanwhile; afterwards both
+   * trees go their own ways.
+   *
+   * @param path a folder that does not exist yet, in one that does
+   * @throws VARVE_EXISTS, VARVE_NOT_FOUND, and what a flush can throw; nothing is left of a checkpoint that failed
+   *
+   * @example
+   * ```ts
+   * const { seqno } = await tree.createCheckpoint('backups/monday')
+   * ```
+   */
+  async createCheckpoint(path: string | URL): Promise<CheckpointInfo> {
+    this.core.requireWritable()
+    return this.#guarded(createCheckpoint(this.core, this.#scheduler, resolveFolder(path)))
+  }
+
+  /**
+   * Drops every table that lies whole inside the bounds, at once and without reading it. What lies in memory, and tables
+   * that reach outside the bounds, stay: this frees the space of old data cheaply and is no delete (`removeRange` is).
+   * Older versions in tables that stay may come back to light. Snapshots keep what they see.
+   *
+   * @throws TypeError, RangeError for bounds that are none; bounds the wrong way round drop nothing
+   * @example
+   * ```ts
+   * await tree.dropRange({ lt: 'log:2023-01-01' })
+   * ```
+   */
+  async dropRange(bounds: DropBounds = {}): Promise<CompactionResult> {
+    this.core.requireWritable()
+    return this.#scheduler.compactAlone(dropRange(toKeyBounds(bounds)))
+  }
+
   /** Drops all data at once. Older snapshots and iterators keep what they see. */
   async clear(): Promise<void> {
     this.core.clear()
@@ -223,6 +261,16 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     await this.close()
   }
 
+  /** Work that outlives a call: closing waits for it. */
+  async #guarded<T>(work: Promise<T>): Promise<T> {
+    this.#operations.add(work)
+    try {
+      return await work
+    } finally {
+      this.#operations.delete(work)
+    }
+  }
+
   async #close(isFlushing: boolean): Promise<void> {
     const core = this.core
     // From here on writes are refused: none is accepted that the last flush would miss.
@@ -235,6 +283,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
       }
     } finally {
       await this.#scheduler.stop()
+      await Promise.allSettled(this.#operations)
       this.reads.dispose()
       await core.removalsDone()
       core.close()

@@ -74,6 +74,41 @@ for (const [name, open] of factories) {
       t.equal(thrown(() => file.write(bytes('x'))).code, 'VARVE_CLOSED')
     })
 
+    t.test('makes folders exclusively, and removes empty ones', async (t) => {
+      const { fs, root } = open()
+      fs.createDirectory(`${root}/new`)
+      t.equal(thrown(() => fs.createDirectory(`${root}/new`)).details['errno'], 'EEXIST')
+      t.equal(thrown(() => fs.createDirectory(`${root}/no/where`)).details['errno'], 'ENOENT')
+      put(fs, `${root}/new/file`, 'x')
+      t.equal(thrown(() => fs.removeDirectory(`${root}/new`)).details['errno'], 'ENOTEMPTY')
+      fs.remove(`${root}/new/file`)
+      fs.removeDirectory(`${root}/new`)
+      fs.removeDirectory(`${root}/new`)
+      t.notOk(fs.exists(`${root}/new`))
+      put(fs, `${root}/plain`, 'x')
+      t.equal(thrown(() => fs.removeDirectory(`${root}/plain`)).details['errno'], 'ENOTDIR')
+    })
+
+    t.test('a second name outlives the first one', async (t) => {
+      const { fs, root } = open()
+      put(fs, `${root}/a`, 'shared')
+      fs.link?.(`${root}/a`, `${root}/b`)
+      t.equal(thrown(() => fs.link?.(`${root}/a`, `${root}/b`)).details['errno'], 'EEXIST')
+      t.equal(thrown(() => fs.link?.(`${root}/none`, `${root}/c`)).details['errno'], 'ENOENT')
+      fs.remove(`${root}/a`)
+      t.equal(content(fs, `${root}/b`), 'shared')
+    })
+
+    t.test('copies off the thread, onto nothing that is there', async (t) => {
+      const { fs, root } = open()
+      if (fs.copyLater === undefined) return
+      put(fs, `${root}/a`, 'twice')
+      await fs.copyLater(`${root}/a`, `${root}/b`, 'normal')
+      t.equal(content(fs, `${root}/b`), 'twice')
+      await t.rejects(fs.copyLater(`${root}/a`, `${root}/b`, 'normal'), { code: 'VARVE_IO' })
+      await t.rejects(fs.copyLater(`${root}/none`, `${root}/c`, 'normal'), { code: 'VARVE_IO' })
+    })
+
     t.test('creates exclusively', async (t) => {
       const { fs, root } = open()
       put(fs, `${root}/a`, 'one')

@@ -44,6 +44,14 @@ export class CountingFileSystem implements FileSystem {
     this.#inner.makeDirectory(path)
   }
 
+  createDirectory(path: string): void {
+    this.#inner.createDirectory(path)
+  }
+
+  removeDirectory(path: string): void {
+    this.#inner.removeDirectory(path)
+  }
+
   list(path: string): DirectoryEntry[] {
     return this.#inner.list(path)
   }

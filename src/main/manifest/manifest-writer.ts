@@ -192,6 +192,27 @@ export class ManifestWriter {
     this.#version = next
   }
 
+  /**
+   * Writes `version` as the only snapshot of another folder, with `current` last: the end of a checkpoint
+   * (format-manifest-blob.md 15). REQUIRES: the files that it names are durable in that folder.
+   * @throws VARVE_UNSUPPORTED where a level has more runs than a snapshot can hold
+   */
+  writeCheckpoint(folder: string, version: ManifestVersion): void {
+    if (!fitsTableList(version.levels)) {
+      throw new VarveError(
+        'VARVE_UNSUPPORTED',
+        `a level of ${this.#root} has more than 255 runs, which no snapshot can hold; compact first`,
+        { details: { file: this.#root } },
+      )
+    }
+    installSnapshot(
+      this.#fs,
+      folder,
+      { id: version.id, image: encodeSnapshot(version, this.#options) },
+      { hasher: this.#options.codec.hasher, syncMode: this.#syncMode },
+    )
+  }
+
   /** @throws VARVE_IO where an earlier commit failed: no later one will succeed */
   requireSound(): void {
     if (this.#failure !== undefined) throw this.#failedError()

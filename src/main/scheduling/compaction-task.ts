@@ -58,7 +58,7 @@ export async function runCompactionTask(
   const tables = findTables(core, ids)
   // A choice that names a table twice hidden or gone is stale: decline it.
   if (tables.length !== ids.size || tables.some((table) => hidden.has(table.id))) return NOTHING
-  if (choice.kind === 'drop') return drop(core, ids, tables)
+  if (choice.kind === 'drop') return drop(core, ids, tables, watermark)
   if (choice.kind === 'move') return move(core, ids, choice.input)
   for (const id of ids) hidden.add(id)
   try {
@@ -78,11 +78,14 @@ function drop(
   core: TreeCore,
   ids: ReadonlySet<number>,
   tables: readonly Table[],
+  watermark: Watermark,
 ): CompactionResult {
   const install = core.seqno.next()
   core.install(core.latest.version.withDropped(ids), new Set(), install + 1)
   core.visibleSeqno.fetchMax(install + 1)
   for (const table of tables) table.markObsolete()
+  // The older version serves snapshots, and nobody else where the caller promised nothing.
+  core.history.collect(watermark.isExact ? core.automaticWatermark() : watermark.seqno)
   return { ...NOTHING, action: 'dropped', tablesIn: ids.size }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Drops tables whole that lie inside a range of keys (semantics.md 8.4, 17.6). Pure; main thread.
  */
-import { rangeError } from '../../shared/base/errors.js'
+import { rangeError, typeError } from '../../shared/base/errors.js'
 import { orderOf } from './key-range.js'
 import {
   type CompactionStrategy,
@@ -12,6 +12,27 @@ import {
   type StrategyTable,
   tablesIn,
 } from './strategy.js'
+
+/** The same as users give them: a string is its UTF-8 bytes. */
+export interface DropBounds {
+  readonly gt?: string | Uint8Array
+  readonly gte?: string | Uint8Array
+  readonly lt?: string | Uint8Array
+  readonly lte?: string | Uint8Array
+}
+
+/** @throws TypeError for a bound that is no key or has another name */
+export function toKeyBounds(bounds: DropBounds): KeyBounds {
+  const keys: Record<string, Uint8Array> = {}
+  for (const [name, value] of Object.entries(bounds) as [string, unknown][]) {
+    if (!['gt', 'gte', 'lt', 'lte'].includes(name)) throw typeError(`a range has no bound ${name}`)
+    if (value === undefined) continue
+    if (typeof value === 'string') keys[name] = Buffer.from(value)
+    else if (value instanceof Uint8Array) keys[name] = value
+    else throw typeError(`${name} must be a string or a Uint8Array`)
+  }
+  return keys
+}
 
 /** Keys from a lower to an upper bound; a missing bound is open. At most one bound a side. */
 export interface KeyBounds {

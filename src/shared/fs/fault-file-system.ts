@@ -126,6 +126,22 @@ export class FaultFileSystem implements FileSystem {
     this.call('makeDirectory', path, () => this.#inner.makeDirectory(path))
   }
 
+  createDirectory(path: string): void {
+    this.call('createDirectory', path, () => this.#inner.createDirectory(path))
+  }
+
+  removeDirectory(path: string): void {
+    this.call('removeDirectory', path, () => this.#inner.removeDirectory(path))
+  }
+
+  link(source: string, target: string): void {
+    this.call('link', target, () => {
+      if (this.#inner.link !== undefined) return this.#inner.link(source, target)
+      const error = new Error('the inner file system has no links')
+      throw ioError('link', target, Object.assign(error, { code: 'ENOTSUP' }))
+    })
+  }
+
   list(path: string): DirectoryEntry[] {
     return this.call('list', path, () => this.#inner.list(path))
   }

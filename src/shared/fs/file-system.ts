@@ -73,6 +73,10 @@ export interface FileSystem {
   exists(path: string): boolean
   /** Creates the folder and its missing parents. */
   makeDirectory(path: string): void
+  /** Creates a folder that must not exist yet, in one that must: of two callers at once one succeeds. */
+  createDirectory(path: string): void
+  /** Removes an empty folder; a missing one is no error. */
+  removeDirectory(path: string): void
   /**
    * The entries of a folder in byte order of their names; throws where it is missing or a name is
    * not UTF-8.
@@ -87,6 +91,18 @@ export interface FileSystem {
    * {@link remove} is called.
    */
   removeLater?(path: string): Promise<void>
+  /**
+   * Gives a file that nobody writes to a second name. Throws where the file system cannot, or not between these two
+   * folders; where it is missing, files are copied.
+   */
+  link?(source: string, target: string): void
+  /** Makes a copy that shares the blocks of the original (a reflink). Throws as {@link link} does. */
+  clone?(source: string, target: string): void
+  /**
+   * Copies a file to a name that must not exist yet, and makes the copy durable, off the calling thread. Where it is
+   * missing, the calling thread copies.
+   */
+  copyLater?(source: string, target: string, mode: SyncMode): Promise<void>
   /** Cuts a file to `length` bytes; durable only after a `sync` of the file. */
   truncate(path: string, length: number): void
   /** Makes the entries of a folder durable: what was created, renamed and removed in it. */

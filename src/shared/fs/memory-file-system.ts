@@ -115,6 +115,28 @@ export class MemoryFileSystem implements FileSystem {
     }
   }
 
+  createDirectory(path: string): void {
+    const { folder, name } = this.#place('make folder', path)
+    if (folder.entries.has(name)) throw failure('make folder', path, 'EEXIST')
+    folder.entries.set(name, new MemoryFolder())
+  }
+
+  removeDirectory(path: string): void {
+    const node = this.#find(path)
+    if (node === undefined) return
+    if (node instanceof MemoryFile) throw failure('remove folder', path, 'ENOTDIR')
+    if (node.entries.size > 0) throw failure('remove folder', path, 'ENOTEMPTY')
+    const { folder, name } = this.#place('remove folder', path)
+    folder.entries.delete(name)
+  }
+
+  link(source: string, target: string): void {
+    const file = this.#file('link', source)
+    const { folder, name } = this.#place('link', target)
+    if (folder.entries.has(name)) throw failure('link', target, 'EEXIST')
+    folder.entries.set(name, file)
+  }
+
   list(path: string): DirectoryEntry[] {
     return [...this.#folder('list', path).entries]
       .map(([name, node]) => ({ bytes: Buffer.from(name), name, node }))

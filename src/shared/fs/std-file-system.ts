@@ -164,6 +164,45 @@ export class StdFileSystem implements FileSystem {
     attempt('make folder', path, () => fs.mkdirSync(path, { recursive: true }))
   }
 
+  createDirectory(path: string): void {
+    attempt('make folder', path, () => fs.mkdirSync(path))
+  }
+
+  removeDirectory(path: string): void {
+    attempt('remove folder', path, () => {
+      try {
+        fs.rmdirSync(path)
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      }
+    })
+  }
+
+  link(source: string, target: string): void {
+    attempt('link', target, () => fs.linkSync(source, target))
+  }
+
+  clone(source: string, target: string): void {
+    const { COPYFILE_EXCL, COPYFILE_FICLONE_FORCE } = fs.constants
+    attempt('clone', target, () => {
+      fs.copyFileSync(source, target, COPYFILE_EXCL | COPYFILE_FICLONE_FORCE)
+    })
+  }
+
+  async copyLater(source: string, target: string): Promise<void> {
+    try {
+      await fs.promises.copyFile(source, target, fs.constants.COPYFILE_EXCL)
+      const copy = await fs.promises.open(target, 'r+')
+      try {
+        await copy.sync()
+      } finally {
+        await copy.close()
+      }
+    } catch (error) {
+      throw ioError('copy', target, error)
+    }
+  }
+
   list(path: string): DirectoryEntry[] {
     return attempt('list', path, () =>
       fs

@@ -4,6 +4,8 @@ import t from 'tap'
 import { Cache, open, type Snapshot, type Tree, WriteBatch } from '../../../src/main/index.js'
 import { codeOf, textOf } from '../../support/trees.js'
 
+let checkpoints = 0
+
 const memory = { fs: 'memory', maintenance: 'manual' } as const
 
 /** Every method of a tree, with arguments that an open tree takes. */
@@ -33,6 +35,8 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   compact: (tree) => tree.compact(),
   majorCompact: (tree) => tree.majorCompact(),
   clear: (tree) => tree.clear(),
+  dropRange: (tree) => tree.dropRange({ lt: 'a' }),
+  createCheckpoint: (tree) => tree.createCheckpoint(`checkpoint-${++checkpoints}`),
   updateRuntimeConfig: (tree) => tree.updateRuntimeConfig({}),
   tableCount: (tree) => tree.tableCount(),
   levelTableCount: (tree) => tree.levelTableCount(0),
