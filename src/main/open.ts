@@ -160,7 +160,8 @@ function startCore(
   try {
     const levels = version.levels.map((runs) => runs.map((run) => run.map(openTable)))
     const { id, treeType, blobFiles, blobGcStats, restrictions } = version
-    core.start(new Version(id, treeType, levels, { blobFiles, blobGcStats, restrictions }))
+    const extras = { blobFiles, blobGcStats, restrictions }
+    core.start(new Version(id, treeType, levels, extras, core.order))
     assert(core.latest.version.id === version.id, 'the first version is the recovered one')
     return core
   } catch (error) {

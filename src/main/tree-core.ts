@@ -11,6 +11,7 @@
  */
 import { EventEmitter } from 'node:events'
 import { VarveError } from '../shared/base/errors.js'
+import type { KeyOrder } from '../shared/base/key-order.js'
 import type { TableRecord } from '../shared/format/version-model.js'
 import { DescriptorTable } from '../shared/fs/descriptor-table.js'
 import type { DirectoryLock, FileSystem } from '../shared/fs/file-system.js'
@@ -47,6 +48,9 @@ export class TreeCore extends EventEmitter {
   readonly settings: Settings
   readonly fs: FileSystem
   readonly environment = processEnvironment()
+  /** The process's memory and workspace, bound to the order of this tree's keys. */
+  readonly workspace = this.environment.workspace
+  readonly shared = this.environment.shared
   readonly cache: Cache
   readonly descriptors: DescriptorTable
   readonly loader: BlockLoader
@@ -83,13 +87,13 @@ export class TreeCore extends EventEmitter {
     this.cache = settings.cache ?? new Cache()
     this.cache.attach()
     this.descriptors = settings.descriptorTable ?? new DescriptorTable()
-    this.loader = new BlockLoader(this.environment.workspace)
-    this.provider = new BlockProvider(this.environment.workspace, this.loader, this.cache.blocks)
+    this.loader = new BlockLoader(this.workspace)
+    this.provider = new BlockProvider(this.workspace, this.loader, this.cache.blocks)
   }
 
   /** Ends opening: `version` holds what is on disk. */
   start(version: Version): void {
-    const { workspace } = this.environment
+    const { workspace } = this
     let highest = -1
     for (const { table } of version.tables()) highest = Math.max(highest, table.highestSeqno)
     this.seqno.fetchMax(highest + 1)
@@ -103,6 +107,11 @@ export class TreeCore extends EventEmitter {
       exactFrom: Math.min(this.visibleSeqno.get(), this.runtime.retainFrom),
     })
     this.#history = new VersionHistory(first)
+  }
+
+  /** The order of the tree's keys. */
+  get order(): KeyOrder {
+    return this.shared.order
   }
 
   get history(): VersionHistory {
@@ -154,7 +163,7 @@ export class TreeCore extends EventEmitter {
 
   /** Opens a table file and makes it resident. The caller or a super version takes the first reference. */
   openTable(record: TableRecord, restriction?: Uint8Array): Table {
-    const { workspace } = this.environment
+    const { workspace } = this
     const path = `${this.tablesFolder()}/${record.id}`
     const file = this.descriptors.file(this.fs, path)
     try {
@@ -177,9 +186,9 @@ export class TreeCore extends EventEmitter {
     const { latest } = this
     const { active } = latest
     if (active?.isEmpty) return false
-    const { shared, heap } = this.environment
+    const { shared, workspace } = this
     const bytes = this.runtime.memtableBytes
-    const fresh = new Memtable(shared, heap, this.#nextMemtableId++, bytes)
+    const fresh = new Memtable(shared, workspace.heap, this.#nextMemtableId++, bytes)
     const sealed = active === undefined ? latest.sealed : [...latest.sealed, active]
     this.#replace({ active: fresh, sealed })
     fresh.release()
@@ -190,7 +199,7 @@ export class TreeCore extends EventEmitter {
   install(version: Version, retired: ReadonlySet<Memtable>, exactFrom: number): void {
     const { latest } = this
     if (version.id !== latest.version.id) this.#commit(version)
-    const { workspace } = this.environment
+    const { workspace } = this
     this.history.install(
       new SuperVersion(workspace, {
         active: latest.active,
@@ -208,7 +217,7 @@ export class TreeCore extends EventEmitter {
     const version = previous.version.cleared()
     this.#commit(version)
     const install = this.seqno.next()
-    const { workspace } = this.environment
+    const { workspace } = this
     const parts = { active: undefined, sealed: [], version, exactFrom: install + 1 }
     this.history.install(new SuperVersion(workspace, parts))
     for (const { table } of previous.version.tables()) table.markObsolete()
@@ -270,7 +279,7 @@ export class TreeCore extends EventEmitter {
   #freeReading(): void {
     this.provider.dispose()
     this.loader.dispose()
-    ScanMemory.freeIdle(this.environment.workspace)
+    ScanMemory.freeIdle(this.workspace)
     if (this.settings.descriptorTable === undefined) this.descriptors.close()
     this.cache.detach()
     if (this.#ownsCache) this.cache[Symbol.dispose]()
@@ -293,7 +302,7 @@ export class TreeCore extends EventEmitter {
 
   #replace(memtables: { readonly active: Memtable; readonly sealed: readonly Memtable[] }): void {
     const { latest } = this
-    const { workspace } = this.environment
+    const { workspace } = this
     const { version, exactFrom } = latest
     this.history.replaceLatest(new SuperVersion(workspace, { ...memtables, version, exactFrom }))
   }

@@ -55,7 +55,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     super()
     this.core = core
     const inProcess =
-      core.fs.kind === 'std' ? undefined : new InProcessExecutor(core.environment.shared, core.fs)
+      core.fs.kind === 'std' ? undefined : new InProcessExecutor(core.shared, core.fs)
     const executor = inProcess ?? core.settings.pool ?? sharedPool()
     this.#scheduler = new Scheduler(core, executor, core.settings.strategy)
     this.reads = new TreeReads(core)

@@ -5,8 +5,11 @@
  * I1: outputs ascend by key and do not overlap, range tombstones included, where they are clipped.
  * I2: no coverage is lost: with clipping, each output answers for everything behind the output before it, the first one
  *     from the beginning and the last one to the end of all keys (semantics.md 21.6, 36.1).
+ * I3: a bound is a key that was written, or one with a zero byte behind it in the order of bytes. Where an order has no
+ *     such bound, no table ends inside a range tombstone.
  */
 import { assert } from '../shared/base/errors.js'
+import type { KeyOrder } from '../shared/base/key-order.js'
 import { KEY_BYTES_MAX } from '../shared/base/limits.js'
 import { normalizeRangeTombstones, type RangeTombstone } from '../shared/format/range-tombstone.js'
 import type { OutputPlan } from '../shared/jobs/jobs.js'
@@ -41,6 +44,7 @@ export class OutputTables {
   readonly #paths: string[] = []
   /** Where the next output's responsibility begins; undefined before the first one. */
   #from: Uint8Array | undefined
+  readonly #order: KeyOrder
 
   constructor(
     context: ActorContext,
@@ -50,7 +54,8 @@ export class OutputTables {
   ) {
     this.#context = context
     this.#plan = plan
-    this.#tombstones = normalizeRangeTombstones(tombstones)
+    this.#order = context.workspace.order
+    this.#tombstones = normalizeRangeTombstones(tombstones, context.workspace.order.compare)
     this.#sharing = sharing
     this.writer = new TableWriter(context.workspace, context.fs, plan.shape)
     this.#start()
@@ -64,11 +69,14 @@ export class OutputTables {
     return byteLength >= target || auxiliaryBytes >= AUXILIARY_BYTES_MAX
   }
 
-  /** Ends the table at hand and starts the next one; false where its last key leaves no room for a bound behind it. */
+  /**
+   * Ends the table at hand and starts the next one; false where nothing can be cut behind its last key: it leaves no room
+   * for a bound, or a range tombstone would have to be cut where the order has no bound to give (I3).
+   */
   rotate(): boolean {
     const { lastKey } = this.writer
-    if (lastKey.length >= KEY_BYTES_MAX) return false
-    this.#end(successor(lastKey))
+    if (!this.#canCutBehind(lastKey)) return false
+    this.#end(this.#order.isBytes ? successor(lastKey) : lastKey)
     this.#start()
     return true
   }
@@ -103,7 +111,15 @@ export class OutputTables {
     this.writer.start(id, path)
   }
 
-  /** Ends the table at hand, which answers for keys below `until`. */
+  #canCutBehind(key: Uint8Array): boolean {
+    const { isBytes, compare } = this.#order
+    if (isBytes) return key.length < KEY_BYTES_MAX
+    return !this.#tombstones.some(
+      ({ start, end }) => compare(start, key) <= 0 && compare(end, key) > 0,
+    )
+  }
+
+  /** Ends the table at hand, which answers for keys below `until`; up to it in an order that is not of bytes. */
   #end(until: Uint8Array | undefined): void {
     const { createdAtNs } = this.#plan
     if (this.#sharing === 'all in each') {
@@ -118,11 +134,19 @@ export class OutputTables {
   /** Parts of the range tombstones inside the responsibility at hand. */
   #clip(until: Uint8Array | undefined): RangeTombstone[] {
     const from = this.#from
+    const { isBytes, compare } = this.#order
+    if (!isBytes) {
+      return this.#tombstones.filter(
+        ({ start }) =>
+          (from === undefined || compare(start, from) > 0) &&
+          (until === undefined || compare(start, until) <= 0),
+      )
+    }
     const pieces: RangeTombstone[] = []
     for (const { start, end, seqno } of this.#tombstones) {
-      const lower = from !== undefined && Buffer.compare(start, from) < 0 ? from : start
-      const upper = until !== undefined && Buffer.compare(until, end) < 0 ? until : end
-      if (Buffer.compare(lower, upper) < 0) pieces.push({ start: lower, end: upper, seqno })
+      const lower = from !== undefined && compare(start, from) < 0 ? from : start
+      const upper = until !== undefined && compare(until, end) < 0 ? until : end
+      if (compare(lower, upper) < 0) pieces.push({ start: lower, end: upper, seqno })
     }
     return pieces
   }
@@ -134,13 +158,14 @@ export class OutputTables {
   #endingOf(pieces: readonly RangeTombstone[]): TableEnding {
     const { createdAtNs } = this.#plan
     if (pieces.length === 0) return { rangeTombstones: [], createdAtNs }
+    const { isBytes, compare } = this.#order
     const { firstKey, lastKey } = this.writer
-    const behindLast = successor(lastKey)
+    const behindLast = isBytes ? successor(lastKey) : lastKey
     let min = firstKey
     let max = lastKey
     for (const { start, end } of pieces) {
-      if (Buffer.compare(start, min) < 0) min = start
-      if (Buffer.compare(end, behindLast) > 0 && Buffer.compare(end, max) > 0) max = end
+      if (compare(start, min) < 0) min = start
+      if (compare(end, behindLast) > 0 && compare(end, max) > 0) max = end
     }
     return { rangeTombstones: pieces, keyRange: { min, max }, createdAtNs }
   }
@@ -167,7 +192,7 @@ export class OutputTables {
     )
     heap.free(key)
     const max = this.#tombstones.reduce(
-      (most, { end }) => (Buffer.compare(end, most) > 0 ? end : most),
+      (most, { end }) => (this.#order.compare(end, most) > 0 ? end : most),
       lowest.end,
     )
     const min = (this.#tombstones[0] as RangeTombstone).start

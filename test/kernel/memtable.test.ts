@@ -88,6 +88,12 @@ function compareCursors(
     } else if (step <= 5) {
       const target = key()
       ;[found, wanted] = [cursor.seekBefore(target), expected.seekBefore(target)]
+    } else if (step <= 7) {
+      const target = key()
+      ;[found, wanted] = [cursor.seekBehind(target), expected.seekBehind(target)]
+    } else if (step <= 9) {
+      const target = key()
+      ;[found, wanted] = [cursor.seekUpto(target), expected.seekUpto(target)]
     } else {
       const forward = random.chance(0.5)
       for (let n = random.below(random.chance(0.1) ? 200 : 8); n >= 0; n--) {

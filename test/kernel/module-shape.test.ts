@@ -49,6 +49,8 @@ const CONTRACT = [
   'memtable_cursor_prev',
   'memtable_cursor_seek',
   'memtable_cursor_seek_before',
+  'memtable_cursor_seek_behind',
+  'memtable_cursor_seek_upto',
   'memtable_get',
   'memtable_init',
   'memtable_older',

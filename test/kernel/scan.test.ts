@@ -79,7 +79,8 @@ for (const isReverse of [false, true]) {
       const keys = sources.flatMap(({ versions }) => versions.map(({ key }) => key))
       const near = keys.length === 0 ? Uint8Array.of(1) : random.pick(keys)
       const some = random.pick([near, Uint8Array.from([...near, 0]), random.bytes(2)])
-      const bound = random.chance(0.3) ? undefined : some
+      const isInclusive = random.chance(0.5)
+      const bound = random.chance(0.3) ? undefined : { key: some, isInclusive }
       const call: ScanCall = {
         flags: random.pick([0, 0, SCAN_KEYS_ONLY, SCAN_EVERY_VERSION, 3]),
         isReverse,
@@ -144,7 +145,7 @@ t.test('a version behind the bound ends the scan, seen or not', async (t) => {
   const sources = program(['V', 'V', 'V', 'V', 'V', 'V'])
   for (const isReverse of [false, true]) {
     const merge = new KernelMerge(workspace, sources, isReverse)
-    const bound = Uint8Array.of(65, 3)
+    const bound = { key: Uint8Array.of(65, 3), isInclusive: isReverse }
     const { events } = runScan(workspace, merge, { flags: 0, isReverse, bound, seqno: 0 })
     t.equal(events.get(EVENT_WANTS_BLOCK), 3, isReverse ? 'in reverse' : 'forward')
     merge.dispose()

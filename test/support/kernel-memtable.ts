@@ -116,6 +116,20 @@ export class KernelCursor {
     )
   }
 
+  seekBehind(key: Uint8Array): KernelEntry | undefined {
+    const at = this.#memtable.placeKey(key)
+    return this.#entry(
+      this.#memtable.kernel.memtable_cursor_seek_behind(this.address, at, key.length),
+    )
+  }
+
+  seekUpto(key: Uint8Array): KernelEntry | undefined {
+    const at = this.#memtable.placeKey(key)
+    return this.#entry(
+      this.#memtable.kernel.memtable_cursor_seek_upto(this.address, at, key.length),
+    )
+  }
+
   first(): KernelEntry | undefined {
     return this.#entry(this.#memtable.kernel.memtable_cursor_first(this.address))
   }

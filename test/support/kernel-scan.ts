@@ -2,6 +2,8 @@
  * Drives the scan kernel over a {@link KernelMerge} as a range read does: takes batches, gives
  * blocks, grows a batch that is too small for one row, and notes operands in their place.
  */
+
+import type { KeyBound } from '../../src/shared/base/key-order.js'
 import {
   EVENT_BATCH_FULL,
   EVENT_DONE,
@@ -46,7 +48,7 @@ export interface ScanCall {
   readonly isReverse: boolean
   readonly seqno?: number
   /** Upper bound of a forward scan, lower of a reverse one. */
-  readonly bound?: Uint8Array | undefined
+  readonly bound?: KeyBound | undefined
   readonly capacity?: number
   readonly rowsMax?: number
 }
@@ -81,7 +83,7 @@ function takeRows(workspace: Workspace, out: number, top: number, isKeyOnly: boo
 
 export function runScan(workspace: Workspace, merge: KernelMerge, call: ScanCall): ScanOutcome {
   const { shared, heap } = workspace
-  const { flags, isReverse, seqno = Number.MAX_SAFE_INTEGER, bound, rowsMax = 0xffff_ffff } = call
+  const { flags, seqno = Number.MAX_SAFE_INTEGER, bound, rowsMax = 0xffff_ffff } = call
   let capacity = call.capacity ?? 4096
   const scan = heap.allocate(SCAN_BYTES)
   const key = heap.allocate(65_535 + 8)
@@ -101,10 +103,10 @@ export function runScan(workspace: Workspace, merge: KernelMerge, call: ScanCall
   shared.setU32(scan + SCAN_HAS_KEY, 0)
   shared.setU32(scan + SCAN_TENTATIVE, 0)
   if (bound !== undefined) {
-    shared.bytes.set(bound, boundAt)
+    shared.bytes.set(bound.key, boundAt)
     shared.setU32(scan + SCAN_BOUND, boundAt)
-    shared.setU32(scan + SCAN_BOUND_LENGTH, bound.length)
-    shared.setU32(scan + SCAN_BOUND_INCLUSIVE, isReverse ? 1 : 0)
+    shared.setU32(scan + SCAN_BOUND_LENGTH, bound.key.length)
+    shared.setU32(scan + SCAN_BOUND_INCLUSIVE, bound.isInclusive ? 1 : 0)
   }
   nameBatch()
   const versions: Version[] = []

@@ -43,10 +43,6 @@ export class SimulatedTable implements StrategyTable {
     this.highestSeqno = seqnos.reduce((a, b) => Math.max(a, b))
   }
 
-  overlaps(min: Uint8Array, max: Uint8Array): boolean {
-    return Buffer.compare(this.keyMin, max) <= 0 && Buffer.compare(min, this.keyMax) <= 0
-  }
-
   /** The seqno of a key's entry. */
   seqnoOf(key: number): number | undefined {
     let low = 0

@@ -115,7 +115,9 @@ export class PointReader {
     if (kind === KIND_INDIRECTION) throw unreadableIndirection()
     if (view.rangeTombstones.length === 0) return true
     const found = shared.getU64(read + READ_FOUND_SEQNO)
-    return coveringSeqno(view, shared.view(this.#key, keyLength), seqno) <= found
+    return (
+      coveringSeqno(view, shared.view(this.#key, keyLength), seqno, shared.order.compare) <= found
+    )
   }
 
   /** A copy of the value found last. */

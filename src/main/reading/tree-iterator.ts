@@ -8,6 +8,7 @@
  * I2: the super version stays until the iterator is used up or disposed.
  */
 
+import { isSameKey, type KeyRangeBounds } from '../../shared/base/key-order.js'
 import {
   type OperandResolver,
   RangeScan,
@@ -39,11 +40,7 @@ export interface IteratorSource {
   readonly resolve: OperandResolver
 }
 
-export interface IteratorRange {
-  /** Inclusive. */
-  readonly lower: Uint8Array | undefined
-  /** Exclusive. */
-  readonly upper: Uint8Array | undefined
+export interface IteratorRange extends KeyRangeBounds {
   readonly seqno: number
   readonly isReverse: boolean
   readonly limit: number
@@ -266,7 +263,7 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
     // Where only one end is in use, keys need not be remembered.
     if (other === undefined) return true
     end.lastKey = end.key()
-    return other.lastKey === undefined || Buffer.compare(end.lastKey, other.lastKey) !== 0
+    return other.lastKey === undefined || !isSameKey(end.lastKey, other.lastKey)
   }
 
   #read(end: End): T {

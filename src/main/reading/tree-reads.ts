@@ -3,6 +3,14 @@
  * Main thread, synchronous.
  */
 import { rangeError, typeError } from '../../shared/base/errors.js'
+import {
+  type CompareKeys,
+  higherBound,
+  isEmptyRange,
+  type KeyBound,
+  type KeyRangeBounds,
+  lowerBound,
+} from '../../shared/base/key-order.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
 import { noOperands, RangeScan } from '../../shared/iterator/range-scan.js'
 import { coveringSeqno, type ReadView } from '../../shared/iterator/read-view.js'
@@ -62,30 +70,17 @@ function toBytes(value: BytesLike, what: string): Uint8Array {
   throw typeError(`${what} must be a string or a Uint8Array`)
 }
 
-/** The smallest key behind `key`. */
-function behind(key: Uint8Array): Uint8Array {
-  const out = new Uint8Array(key.length + 1)
-  out.set(key)
-  return out
-}
-
-/** Bounds as [lower, upper): a key is above `k` exactly when it is at or above `k` with a zero byte behind. */
-function boundsOf(options: RangeOptions): {
-  lower: Uint8Array | undefined
-  upper: Uint8Array | undefined
-} {
-  let lower: Uint8Array | undefined
-  let upper: Uint8Array | undefined
-  const raise = (bound: Uint8Array): void => {
-    if (lower === undefined || Buffer.compare(bound, lower) > 0) lower = bound
-  }
-  const sink = (bound: Uint8Array): void => {
-    if (upper === undefined || Buffer.compare(bound, upper) < 0) upper = bound
-  }
-  if (options.gte !== undefined) raise(toBytes(options.gte, 'gte'))
-  if (options.gt !== undefined) raise(behind(toBytes(options.gt, 'gt')))
-  if (options.lt !== undefined) sink(toBytes(options.lt, 'lt'))
-  if (options.lte !== undefined) sink(behind(toBytes(options.lte, 'lte')))
+/** The bounds that options give; the tighter one where a side has two. */
+function boundsOf(options: RangeOptions, compare: CompareKeys): KeyRangeBounds {
+  const { gt, gte, lt, lte } = options
+  let lower: KeyBound | undefined
+  let upper: KeyBound | undefined
+  if (gte !== undefined) lower = { key: toBytes(gte, 'gte'), isInclusive: true }
+  if (gt !== undefined)
+    lower = higherBound(lower, { key: toBytes(gt, 'gt'), isInclusive: false }, compare)
+  if (lte !== undefined) upper = { key: toBytes(lte, 'lte'), isInclusive: true }
+  if (lt !== undefined)
+    upper = lowerBound(upper, { key: toBytes(lt, 'lt'), isInclusive: false }, compare)
   return { lower, upper }
 }
 
@@ -95,7 +90,7 @@ export class TreeReads {
 
   constructor(core: TreeCore) {
     this.#core = core
-    const { workspace } = core.environment
+    const { workspace } = core
     this.#points = new PointReader(workspace, core.provider, (view, key, seqno) =>
       this.#resolve(view, key, seqno),
     )
@@ -109,14 +104,14 @@ export class TreeReads {
     if (!this.#find(key, seqno)) return undefined
     const { resolved, valueAddress, valueLength } = this.#points
     if (resolved !== undefined) return Buffer.from(resolved).toString('utf8')
-    return this.#core.environment.shared.buffer.utf8Slice(valueAddress, valueAddress + valueLength)
+    return this.#core.shared.buffer.utf8Slice(valueAddress, valueAddress + valueLength)
   }
 
   getInto(key: BytesLike, target: Uint8Array, seqno: number): number {
     if (!this.#find(key, seqno)) return -1
     const { resolved, valueAddress, valueLength } = this.#points
     const length = Math.min(valueLength, target.length)
-    const source = resolved ?? this.#core.environment.shared.view(valueAddress, length)
+    const source = resolved ?? this.#core.shared.view(valueAddress, length)
     target.set(source.subarray(0, length))
     return valueLength
   }
@@ -134,7 +129,7 @@ export class TreeReads {
   }
 
   range<T = [Buffer, Buffer]>(options: RangeOptions, seqno: number): TreeIterator<T> {
-    return this.#iterator(boundsOf(options), options, seqno)
+    return this.#iterator(boundsOf(options, this.#core.order.compare), options, seqno)
   }
 
   prefix<T = [Buffer, Buffer]>(
@@ -144,14 +139,11 @@ export class TreeReads {
   ): TreeIterator<T> {
     const start = toBytes(prefix, 'a prefix')
     const end = prefixEnd(start)
-    const { lower, upper } = boundsOf(options)
-    const isLower = end !== undefined && (upper === undefined || Buffer.compare(end, upper) < 0)
-    const isHigher = start.length > 0 && (lower === undefined || Buffer.compare(start, lower) > 0)
-    return this.#iterator(
-      { lower: isHigher ? start : lower, upper: isLower ? end : upper },
-      options,
-      seqno,
-    )
+    const { compare } = this.#core.order
+    let { lower, upper } = boundsOf(options, compare)
+    if (start.length > 0) lower = higherBound(lower, { key: start, isInclusive: true }, compare)
+    if (end !== undefined) upper = lowerBound(upper, { key: end, isInclusive: false }, compare)
+    return this.#iterator({ lower, upper }, options, seqno)
   }
 
   containsPrefix(prefix: BytesLike, seqno: number): boolean {
@@ -190,17 +182,12 @@ export class TreeReads {
   #find(key: BytesLike, seqno: number): boolean {
     const length = byteLengthOf(key, 'key')
     requireKeyLength(length)
-    placeBytes(this.#core.environment.shared, key, this.#points.keyAddress, length)
+    placeBytes(this.#core.shared, key, this.#points.keyAddress, length)
     return this.#points.find(this.#view(seqno), length, seqno)
   }
 
-  #scan(
-    view: ReadView,
-    bounds: { readonly lower: Uint8Array | undefined; readonly upper: Uint8Array | undefined },
-    seqno: number,
-    flags = 0,
-  ): RangeScan {
-    const { workspace } = this.#core.environment
+  #scan(view: ReadView, bounds: KeyRangeBounds, seqno: number, flags = 0): RangeScan {
+    const { workspace } = this.#core
     const { lower, upper } = bounds
     const range = { lower, upper, seqno, isReverse: false, flags }
     const resolve =
@@ -210,18 +197,14 @@ export class TreeReads {
     return new RangeScan(workspace, this.#core.provider, view, range, resolve)
   }
 
-  #iterator<T>(
-    bounds: { readonly lower: Uint8Array | undefined; readonly upper: Uint8Array | undefined },
-    options: RangeOptions,
-    seqno: number,
-  ): TreeIterator<T> {
+  #iterator<T>(bounds: KeyRangeBounds, options: RangeOptions, seqno: number): TreeIterator<T> {
     const { limit = Number.POSITIVE_INFINITY, keys = true, values = true } = options
     if (!(limit >= 0)) throw rangeError(`limit must not be negative, not ${limit}`)
     if (!keys && !values) throw typeError('a range yields keys, values, or both')
     const view = this.#view(seqno).acquire()
     const shape: Shape = keys && values ? 'entries' : keys ? 'keys' : 'values'
     const { lower, upper } = bounds
-    const isEmpty = lower !== undefined && upper !== undefined && Buffer.compare(lower, upper) >= 0
+    const isEmpty = isEmptyRange(bounds, this.#core.order.compare)
     // Spelled out: a spread costs as much as the rest of a short range read.
     const range: IteratorRange = {
       lower,
@@ -231,7 +214,7 @@ export class TreeReads {
       limit: isEmpty ? 0 : limit,
     }
     const source = {
-      workspace: this.#core.environment.workspace,
+      workspace: this.#core.workspace,
       giver: this.#core.provider,
       view,
       release: () => {
@@ -247,8 +230,9 @@ export class TreeReads {
   /** The value of a key whose newest version is a merge operand: gathers every visible version and folds. */
   #resolve(view: ReadView, key: Uint8Array, seqno: number): Uint8Array | undefined {
     if (key.length > KEY_BYTES_MAX) throw rangeError('a key is too long')
-    const scan = this.#scan(view, { lower: key, upper: behind(key) }, seqno, SCAN_EVERY_VERSION)
-    const { shared } = this.#core.environment
+    const bound = { key, isInclusive: true }
+    const scan = this.#scan(view, { lower: bound, upper: bound }, seqno, SCAN_EVERY_VERSION)
+    const { shared } = this.#core
     const versions: KeyVersion[] = []
     try {
       const row = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
@@ -262,7 +246,7 @@ export class TreeReads {
     } finally {
       scan.dispose()
     }
-    const covered = coveringSeqno(view, key, seqno)
+    const covered = coveringSeqno(view, key, seqno, this.#core.order.compare)
     return resolveOperands(key, versions, covered, this.#core.settings.mergeOperator)
   }
 }

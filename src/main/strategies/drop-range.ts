@@ -2,12 +2,12 @@
  * Drops tables whole that lie inside a range of keys (semantics.md 8.4, 17.6). Pure; main thread.
  */
 import { rangeError, typeError } from '../../shared/base/errors.js'
+import type { CompareKeys } from '../../shared/base/key-order.js'
 import { orderOf } from './key-range.js'
 import {
   type CompactionStrategy,
   idsOf,
   isBusy,
-  type KeyOrder,
   NOTHING,
   type StrategyTable,
   tablesIn,
@@ -72,7 +72,11 @@ export function dropRange(bounds: KeyBounds): CompactionStrategy {
   }
 }
 
-function isInside({ keyMin, keyMax }: StrategyTable, bounds: KeyBounds, order: KeyOrder): boolean {
+function isInside(
+  { keyMin, keyMax }: StrategyTable,
+  bounds: KeyBounds,
+  order: CompareKeys,
+): boolean {
   const { gt, gte, lt, lte } = bounds
   if (gt !== undefined && order(keyMin, gt) <= 0) return false
   if (gte !== undefined && order(keyMin, gte) < 0) return false

@@ -4,13 +4,8 @@
  *
  * REQUIRES: of every function that takes a run: it ascends by key without overlap.
  */
-import type {
-  KeyOrder,
-  StrategyRun,
-  StrategyRuns,
-  StrategyTable,
-  StrategyVersion,
-} from './strategy.js'
+import type { CompareKeys } from '../../shared/base/key-order.js'
+import type { StrategyRun, StrategyRuns, StrategyTable, StrategyVersion } from './strategy.js'
 
 /** All keys from `min` to `max`, both inclusive. */
 export interface KeyRange {
@@ -19,7 +14,7 @@ export interface KeyRange {
 }
 
 /** The order of a version's keys. */
-export function orderOf(version: StrategyVersion): KeyOrder {
+export function orderOf(version: StrategyVersion): CompareKeys {
   return version.compareKeys ?? Buffer.compare
 }
 
@@ -28,7 +23,7 @@ export function rangeOfTable(table: StrategyTable): KeyRange {
 }
 
 /** The smallest range around all of the tables. REQUIRES: at least one. */
-export function envelopeOf(tables: Iterable<StrategyTable>, order: KeyOrder): KeyRange {
+export function envelopeOf(tables: Iterable<StrategyTable>, order: CompareKeys): KeyRange {
   let envelope: KeyRange | undefined
   for (const { keyMin, keyMax } of tables) {
     const min = envelope === undefined || order(keyMin, envelope.min) < 0 ? keyMin : envelope.min
@@ -40,7 +35,7 @@ export function envelopeOf(tables: Iterable<StrategyTable>, order: KeyOrder): Ke
 }
 
 /** The ranges of the tables, those that touch or overlap joined to one. */
-export function coalesce(tables: Iterable<StrategyTable>, order: KeyOrder): KeyRange[] {
+export function coalesce(tables: Iterable<StrategyTable>, order: CompareKeys): KeyRange[] {
   const ascending = Array.from(tables, rangeOfTable).sort((a, b) => order(a.min, b.min))
   const joined: KeyRange[] = []
   for (const range of ascending) {
@@ -51,7 +46,7 @@ export function coalesce(tables: Iterable<StrategyTable>, order: KeyOrder): KeyR
   return joined
 }
 
-export function rangesOverlap(left: KeyRange, right: KeyRange, order: KeyOrder): boolean {
+export function rangesOverlap(left: KeyRange, right: KeyRange, order: CompareKeys): boolean {
   return order(left.min, right.max) <= 0 && order(right.min, left.max) <= 0
 }
 
@@ -71,7 +66,7 @@ function lowerBound(run: StrategyRun, isPast: (table: StrategyTable) => boolean)
 export function overlapBounds(
   run: StrategyRun,
   range: KeyRange,
-  order: KeyOrder,
+  order: CompareKeys,
 ): [number, number] {
   const from = lowerBound(run, ({ keyMax }) => order(keyMax, range.min) >= 0)
   const to = lowerBound(run, ({ keyMin }) => order(keyMin, range.max) > 0)
@@ -82,7 +77,7 @@ export function overlapBounds(
 export function containedBounds(
   run: StrategyRun,
   range: KeyRange,
-  order: KeyOrder,
+  order: CompareKeys,
 ): [number, number] {
   const from = lowerBound(run, ({ keyMin }) => order(keyMin, range.min) >= 0)
   const to = lowerBound(run, ({ keyMax }) => order(keyMax, range.max) > 0)
@@ -90,16 +85,24 @@ export function containedBounds(
 }
 
 /** The tables of all runs that share a key with the range. */
-export function overlapping(runs: StrategyRuns, range: KeyRange, order: KeyOrder): StrategyTable[] {
+export function overlapping(
+  runs: StrategyRuns,
+  range: KeyRange,
+  order: CompareKeys,
+): StrategyTable[] {
   return runs.flatMap((run) => run.slice(...overlapBounds(run, range, order)))
 }
 
 /** The tables of all runs that lie inside the range. */
-export function contained(runs: StrategyRuns, range: KeyRange, order: KeyOrder): StrategyTable[] {
+export function contained(
+  runs: StrategyRuns,
+  range: KeyRange,
+  order: CompareKeys,
+): StrategyTable[] {
   return runs.flatMap((run) => run.slice(...containedBounds(run, range, order)))
 }
 
-export function overlapsAny(runs: StrategyRuns, range: KeyRange, order: KeyOrder): boolean {
+export function overlapsAny(runs: StrategyRuns, range: KeyRange, order: CompareKeys): boolean {
   return runs.some((run) => {
     const [from, to] = overlapBounds(run, range, order)
     return from < to

@@ -8,12 +8,12 @@
  *
  * I1: what is picked is a completed selection (`selection.ts`) without a hidden table.
  */
+import type { CompareKeys } from '../../shared/base/key-order.js'
 import { contained, containedBounds, type KeyRange, overlapsAny } from './key-range.js'
 import { closeSelection, type Selection } from './selection.js'
 import {
   bytesOf,
   isBusy,
-  type KeyOrder,
   type StrategyRun,
   type StrategyRuns,
   type StrategyTable,
@@ -27,7 +27,7 @@ export interface LevelPair {
   readonly source: StrategyRuns
   readonly destination: StrategyRuns
   readonly hidden: ReadonlySet<number>
-  readonly order: KeyOrder
+  readonly order: CompareKeys
   readonly targetBytes: number
 }
 

@@ -12,8 +12,9 @@
  * I1: no table of the source that stays overlaps one that goes.
  * I2: no table of the destination that stays overlaps the range that the outputs may span.
  */
+import type { CompareKeys } from '../../shared/base/key-order.js'
 import { coalesce, envelopeOf, overlapping, rangeOfTable } from './key-range.js'
-import type { KeyOrder, StrategyRuns, StrategyTable } from './strategy.js'
+import type { StrategyRuns, StrategyTable } from './strategy.js'
 
 /**
  * How far outputs are taken to reach. `envelope`: from the first key to the last, since an output
@@ -33,7 +34,7 @@ export function closeSelection(
   seed: Iterable<StrategyTable>,
   source: StrategyRuns,
   destination: StrategyRuns,
-  order: KeyOrder,
+  order: CompareKeys,
   reach: Reach = 'envelope',
 ): Selection {
   const selected = new Set(seed)
@@ -50,7 +51,11 @@ export function closeSelection(
 }
 
 /** Adds the tables of the level that overlap selected tables of the same level. */
-function addOverlapping(selected: Set<StrategyTable>, level: StrategyRuns, order: KeyOrder): void {
+function addOverlapping(
+  selected: Set<StrategyTable>,
+  level: StrategyRuns,
+  order: CompareKeys,
+): void {
   const members = new Set(level.flat())
   // A set visits what is added to it meanwhile, so chains of overlaps are followed to their end.
   for (const table of selected) {

@@ -7,7 +7,9 @@
  *     cancelling a value with its weak tombstone, across a version in a run left out would bring
  *     back or lose data. Age is told by seqnos: the order of L0's runs says nothing reliable.
  */
+
 import { rangeError } from '../../shared/base/errors.js'
+import type { CompareKeys } from '../../shared/base/key-order.js'
 import { orderOf, rangeOfTable, rangesOverlap } from './key-range.js'
 import { integerOption } from './options.js'
 import {
@@ -16,7 +18,6 @@ import {
   type CompactionStrategy,
   idsOf,
   isBusy,
-  type KeyOrder,
   NOTHING,
   runsOf,
   type StrategyRun,
@@ -150,7 +151,7 @@ function similarStretches(
 function isContiguous(
   chosen: readonly StrategyRun[],
   all: readonly StrategyRun[],
-  order: KeyOrder,
+  order: CompareKeys,
 ): boolean {
   const inside = chosen.flat()
   return all
@@ -162,7 +163,7 @@ function isContiguous(
 function isBetween(
   table: StrategyTable,
   inside: readonly StrategyTable[],
-  order: KeyOrder,
+  order: CompareKeys,
 ): boolean {
   const range = rangeOfTable(table)
   const sharing = inside.filter((other) => rangesOverlap(rangeOfTable(other), range, order))

@@ -10,9 +10,7 @@
  * I2: carrying out a choice never puts data below older data of the same keys; `moveDown` and
  *     `pullDown` leave that promise to their caller.
  */
-
-/** Orders keys; negative where the first comes first. */
-export type KeyOrder = (left: Uint8Array, right: Uint8Array) => number
+import type { CompareKeys } from '../../shared/base/key-order.js'
 
 /** What a strategy sees of a table. */
 export interface StrategyTable {
@@ -41,7 +39,7 @@ export type StrategyRuns = readonly StrategyRun[]
 export interface StrategyVersion {
   readonly levels: readonly StrategyRuns[]
   /** The order of the tree's keys; that of their bytes where absent. */
-  readonly compareKeys?: KeyOrder
+  readonly compareKeys?: CompareKeys
   /** Bytes of all blob files; none where absent. */
   readonly blobBytes?: number
 }

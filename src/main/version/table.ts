@@ -65,10 +65,6 @@ export class Table {
     return this.resident.seqnoMax
   }
 
-  overlaps(min: Uint8Array, max: Uint8Array): boolean {
-    return Buffer.compare(this.keyMin, max) <= 0 && Buffer.compare(min, this.keyMax) <= 0
-  }
-
   acquire(): void {
     this.#references++
   }

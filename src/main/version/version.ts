@@ -5,6 +5,7 @@
  * I1: a run is not empty, ascends by key, and its tables do not overlap.
  * I2: runs of a level are newest first where they overlap.
  */
+import { BYTE_ORDER, type CompareKeys, type KeyOrder } from '../../shared/base/key-order.js'
 import type { ManifestVersion, TreeType } from '../../shared/format/version-model.js'
 import type { Table } from './table.js'
 
@@ -15,25 +16,28 @@ export type Level = readonly Run[]
 export type VersionExtras = Pick<ManifestVersion, 'blobFiles' | 'blobGcStats' | 'restrictions'>
 
 /** Repacks a level into as few runs as possible (format-manifest-blob.md 8.1). */
-export function packRuns(runs: Level): Level {
+export function packRuns(runs: Level, compare: CompareKeys): Level {
   if (runs.length <= 1) return runs
   const packed: Table[][] = []
   for (const run of [...runs].reverse()) {
     for (const table of [...run].reverse()) {
-      const home = [...packed].reverse().find((members) => !overlapsAny(members, table))
+      const home = [...packed].reverse().find((members) => !overlapsAny(members, table, compare))
       if (home === undefined) {
         packed.unshift([table])
       } else {
         home.push(table)
-        home.sort((a, b) => Buffer.compare(a.keyMin, b.keyMin))
+        home.sort((a, b) => compare(a.keyMin, b.keyMin))
       }
     }
   }
   return packed
 }
 
-function overlapsAny(members: readonly Table[], table: Table): boolean {
-  return members.some((member) => member.overlaps(table.keyMin, table.keyMax))
+function overlapsAny(members: readonly Table[], table: Table, compare: CompareKeys): boolean {
+  return members.some(
+    ({ keyMin, keyMax }) =>
+      compare(keyMin, table.keyMax) <= 0 && compare(table.keyMin, keyMax) <= 0,
+  )
 }
 
 export class Version {
@@ -43,13 +47,26 @@ export class Version {
   readonly extras: VersionExtras
   /** Tables in L0: every write asks. */
   readonly l0TableCount: number
+  readonly #order: KeyOrder
 
-  constructor(id: number, treeType: TreeType, levels: readonly Level[], extras: VersionExtras) {
+  constructor(
+    id: number,
+    treeType: TreeType,
+    levels: readonly Level[],
+    extras: VersionExtras,
+    order: KeyOrder = BYTE_ORDER,
+  ) {
     this.id = id
+    this.#order = order
     this.treeType = treeType
     this.levels = levels
     this.extras = extras
     this.l0TableCount = (levels[0] ?? []).reduce((sum, run) => sum + run.length, 0)
+  }
+
+  /** The order of the tree's keys. */
+  get compareKeys(): CompareKeys {
+    return this.#order.compare
   }
 
   /** Every table with its level. */
@@ -76,15 +93,15 @@ export class Version {
   /** After a flush: each new table becomes a run of its own in front of L0. */
   withFlushed(tables: readonly Table[]): Version {
     const fresh = tables.map((table) => [table])
-    return this.#with((runs, level) => (level === 0 ? packRuns([...fresh, ...runs]) : runs))
+    return this.#with((runs, level) => (level === 0 ? this.#pack([...fresh, ...runs]) : runs))
   }
 
   /** After a merge: inputs go, outputs form one run of the destination level. */
   withMerged(inputs: ReadonlySet<number>, outputs: Run, destination: number): Version {
     return this.#with((runs, level) => {
       const kept = without(runs, inputs)
-      if (level !== destination || outputs.length === 0) return packRuns(kept)
-      return packRuns(level === 0 ? [...kept, outputs] : [outputs, ...kept])
+      if (level !== destination || outputs.length === 0) return this.#pack(kept)
+      return this.#pack(level === 0 ? [...kept, outputs] : [outputs, ...kept])
     })
   }
 
@@ -93,23 +110,23 @@ export class Version {
     const moved = [...this.tables()]
       .filter(({ table }) => ids.has(table.id))
       .map(({ table }) => table)
-      .sort((a, b) => Buffer.compare(a.keyMin, b.keyMin))
+      .sort((a, b) => this.compareKeys(a.keyMin, b.keyMin))
     return this.#with((runs, level) => {
       const kept = without(runs, ids)
-      return packRuns(level === destination ? [moved, ...kept] : kept)
+      return this.#pack(level === destination ? [moved, ...kept] : kept)
     })
   }
 
   /** After dropping tables whole. */
   withDropped(ids: ReadonlySet<number>): Version {
-    return this.#with((runs) => packRuns(without(runs, ids)))
+    return this.#with((runs) => this.#pack(without(runs, ids)))
   }
 
   /** The empty version that follows. */
   cleared(): Version {
     const levels = this.levels.map(() => [])
     const extras = { blobFiles: new Map(), blobGcStats: new Map(), restrictions: new Map() }
-    return new Version(this.id + 1, this.treeType, levels, extras)
+    return new Version(this.id + 1, this.treeType, levels, extras, this.#order)
   }
 
   /** The same as plain data for the manifest. */
@@ -124,13 +141,18 @@ export class Version {
     }
   }
 
+  #pack(runs: Level): Level {
+    return packRuns(runs, this.compareKeys)
+  }
+
   #liveRestrictions(): ReadonlyMap<number, Uint8Array> {
     const live = new Set([...this.tables()].map(({ table }) => table.id))
     return new Map([...this.extras.restrictions].filter(([id]) => live.has(id)))
   }
 
   #with(change: (runs: Level, level: number) => Level): Version {
-    return new Version(this.id + 1, this.treeType, this.levels.map(change), this.extras)
+    const { id, treeType, extras } = this
+    return new Version(id + 1, treeType, this.levels.map(change), extras, this.#order)
   }
 }
 

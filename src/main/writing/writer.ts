@@ -63,7 +63,7 @@ export class Writer {
     const keyLength = byteLengthOf(key, 'key')
     requireKeyLength(keyLength)
     const valueLength = kind === KIND_VALUE ? byteLengthOf(value, 'value') : 0
-    const { shared } = core.environment
+    const { shared } = core
     const { kernel } = shared
     let memtable = core.latest.active
     let address =
@@ -121,7 +121,7 @@ export class Writer {
   /** One memtable that takes the whole batch: room for it as one large entry is room for its parts. */
   #batchRoom(bytes: number, count: number): Memtable {
     const { active } = this.#core.latest
-    const { kernel } = this.#core.environment.shared
+    const { kernel } = this.#core.shared
     const worst = bytes + count * ENTRY_OVERHEAD_WORST_BYTES
     if (active !== undefined && kernel.memtable_reserve(active.address, 1, worst) !== 0)
       return active
@@ -132,7 +132,7 @@ export class Writer {
   /** A fresh active memtable, with room for the entry. */
   #freshRoom(keyLength: number, valueLength: number): Memtable {
     const core = this.#core
-    const { kernel } = core.environment.shared
+    const { kernel } = core.shared
     const { active, sealed } = core.latest
     const limit = core.runtime.memtableBytes
     if (keyLength + valueLength + KEY_BYTES_MAX > limit)
@@ -166,7 +166,7 @@ export class Writer {
     valueLength: number,
     seqno: number,
   ): void {
-    const { shared } = this.#core.environment
+    const { shared } = this.#core
     const { kernel } = shared
     const address = kernel.memtable_reserve(memtable.address, keyLength, valueLength)
     if (address === 0) throw batchDoesNotFit(shared.getU32(memtable.address + MEMTABLE_ARENA_TOP))

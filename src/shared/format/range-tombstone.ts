@@ -7,6 +7,7 @@
  * absolute: a table's global seqno is not added. Pure; any thread.
  */
 import { VarveError } from '../base/errors.js'
+import type { CompareKeys } from '../base/key-order.js'
 
 /** A range delete: start inclusive, end exclusive. */
 export interface RangeTombstone {
@@ -18,16 +19,22 @@ export interface RangeTombstone {
 const FIXED_BYTES = 12
 
 /** Start ascending, seqno descending, end ascending: the order on disk. */
-export function compareRangeTombstones(a: RangeTombstone, b: RangeTombstone): number {
-  return Buffer.compare(a.start, b.start) || b.seqno - a.seqno || Buffer.compare(a.end, b.end)
+export function compareRangeTombstones(
+  a: RangeTombstone,
+  b: RangeTombstone,
+  compare: CompareKeys,
+): number {
+  return compare(a.start, b.start) || b.seqno - a.seqno || compare(a.end, b.end)
 }
 
 /** Sorts, and drops tombstones that are there twice. */
-export function normalizeRangeTombstones(tombstones: readonly RangeTombstone[]): RangeTombstone[] {
-  const sorted = [...tombstones].sort(compareRangeTombstones)
-  return sorted.filter(
-    (one, i) => i === 0 || compareRangeTombstones(sorted[i - 1] as RangeTombstone, one) !== 0,
-  )
+export function normalizeRangeTombstones(
+  tombstones: readonly RangeTombstone[],
+  compare: CompareKeys,
+): RangeTombstone[] {
+  const byOrder = (a: RangeTombstone, b: RangeTombstone) => compareRangeTombstones(a, b, compare)
+  const sorted = [...tombstones].sort(byOrder)
+  return sorted.filter((one, i) => i === 0 || byOrder(sorted[i - 1] as RangeTombstone, one) !== 0)
 }
 
 /** Encodes the payload. REQUIRES: at least one, in order. */
@@ -57,6 +64,7 @@ export function decodeRangeTombstones(
   payload: Uint8Array,
   file: string,
   blockOffset: number,
+  compare: CompareKeys,
 ): RangeTombstone[] {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
   const fail = (field: string, offset: number): VarveError =>
@@ -83,7 +91,7 @@ export function decodeRangeTombstones(
     if (at + 8 > payload.length) throw fail('seqno', at)
     const seqno = view.getBigUint64(at, true)
     at += 8
-    if (Buffer.compare(start, end) >= 0) throw fail('bounds', begin)
+    if (compare(start, end) >= 0) throw fail('bounds', begin)
     if (seqno > BigInt(Number.MAX_SAFE_INTEGER)) {
       throw new VarveError(
         'VARVE_UNSUPPORTED',

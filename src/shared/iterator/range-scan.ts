@@ -6,6 +6,7 @@
  * I2: a row is valid until the next batch is asked for.
  */
 import { VarveError } from '../base/errors.js'
+import type { CompareKeys, KeyBound, KeyRangeBounds } from '../base/key-order.js'
 import {
   EVENT_BATCH_FULL,
   EVENT_DONE,
@@ -49,7 +50,7 @@ import {
 import type { GrowingBuffer, Workspace } from '../memory/workspace.js'
 import type { ResidentTable } from '../table/resident-table.js'
 import { coveringSeqno, type ReadView } from './read-view.js'
-import { type BlockGiver, type KeyRef, RunCursor, type TableSpan } from './run-cursor.js'
+import { type BlockGiver, type BoundRef, RunCursor, type TableSpan } from './run-cursor.js'
 import { ScanMemory } from './scan-memory.js'
 
 /** A batch is as large as this while a scan goes on: what a cache of the processor holds beside everything else. */
@@ -58,10 +59,8 @@ const BATCH_BYTES_LAST = 32 * 1024
 /** Rows of the first batch: a seek that reads a handful of entries merges no more than it needs. */
 const BATCH_ROWS_FIRST = 16
 
-/** What a scan covers: keys at or above `lower` and below `upper`, as seen below `seqno`. */
-export interface ScanRange {
-  readonly lower: Uint8Array | undefined
-  readonly upper: Uint8Array | undefined
+/** What a scan covers: keys between the bounds, as seen below `seqno`. */
+export interface ScanRange extends KeyRangeBounds {
   readonly seqno: number
   readonly isReverse: boolean
   /** SCAN_KEYS_ONLY, SCAN_EVERY_VERSION. */
@@ -99,16 +98,19 @@ function firstTable(
 /** The tables of a run that may hold keys of the range. */
 function spanOf(
   tables: readonly ResidentTable[],
-  { lower, upper }: Pick<ScanRange, 'lower' | 'upper'>,
+  { lower, upper }: KeyRangeBounds,
+  compare: CompareKeys,
 ): TableSpan {
-  const from =
-    lower === undefined
-      ? 0
-      : firstTable(tables, ({ table }) => Buffer.compare(table.meta.keyMax, lower) >= 0)
-  const to =
-    upper === undefined
-      ? tables.length
-      : firstTable(tables, ({ table }) => Buffer.compare(table.meta.keyMin, upper) >= 0)
+  let from = 0
+  let to = tables.length
+  if (lower !== undefined) {
+    const least = lower.isInclusive ? 0 : 1
+    from = firstTable(tables, ({ table }) => compare(table.meta.keyMax, lower.key) >= least)
+  }
+  if (upper !== undefined) {
+    const least = upper.isInclusive ? 1 : 0
+    to = firstTable(tables, ({ table }) => compare(table.meta.keyMin, upper.key) >= least)
+  }
   return { tables, from, to }
 }
 
@@ -121,8 +123,8 @@ export class RangeScan {
   readonly #sources: number
   readonly #batch: GrowingBuffer
   /** Lower and upper bound in the shared memory. */
-  readonly #lower: KeyRef | undefined
-  readonly #upper: KeyRef | undefined
+  readonly #lower: BoundRef | undefined
+  readonly #upper: BoundRef | undefined
   /** One for each run; their sources come behind those of the memtables. */
   readonly #cursors: RunCursor[] = []
   #isDone = false
@@ -151,7 +153,7 @@ export class RangeScan {
     this.#lower = this.#place(range.lower, memory.lower)
     this.#upper = this.#place(range.upper, memory.upper)
     for (const { tables } of view.runs) {
-      const span = spanOf(tables, range)
+      const span = spanOf(tables, range, shared.order.compare)
       if (span.from >= span.to) continue
       const block = memory.block(this.#cursors.length)
       this.#cursors.push(new RunCursor(workspace, giver, span, range.isReverse, block))
@@ -228,11 +230,12 @@ export class RangeScan {
     this.#memory.give()
   }
 
-  #place(key: Uint8Array | undefined, buffer: GrowingBuffer): KeyRef | undefined {
-    if (key === undefined) return undefined
+  #place(bound: KeyBound | undefined, buffer: GrowingBuffer): BoundRef | undefined {
+    if (bound === undefined) return undefined
+    const { key, isInclusive } = bound
     buffer.reserve(key.length)
     this.#workspace.shared.bytes.set(key, buffer.address)
-    return { address: buffer.address, length: key.length }
+    return { address: buffer.address, length: key.length, isInclusive }
   }
 
   /** Places every source on its first entry and builds the heap. */
@@ -260,14 +263,21 @@ export class RangeScan {
     kernel.merge_build(this.#memory.merge)
   }
 
-  #seekMemtable(cursor: number, bound: KeyRef | undefined): number {
+  #seekMemtable(cursor: number, bound: BoundRef | undefined): number {
     const { kernel } = this.#workspace.shared
-    if (this.#range.isReverse) {
-      if (bound === undefined) return kernel.memtable_cursor_last(cursor)
-      return kernel.memtable_cursor_seek_before(cursor, bound.address, bound.length)
+    const { isReverse } = this.#range
+    if (bound === undefined) {
+      return isReverse ? kernel.memtable_cursor_last(cursor) : kernel.memtable_cursor_first(cursor)
     }
-    if (bound === undefined) return kernel.memtable_cursor_first(cursor)
-    return kernel.memtable_cursor_seek(cursor, bound.address, bound.length)
+    const { address, length, isInclusive } = bound
+    if (isReverse) {
+      return isInclusive
+        ? kernel.memtable_cursor_seek_upto(cursor, address, length)
+        : kernel.memtable_cursor_seek_before(cursor, address, length)
+    }
+    return isInclusive
+      ? kernel.memtable_cursor_seek(cursor, address, length)
+      : kernel.memtable_cursor_seek_behind(cursor, address, length)
   }
 
   #initScan(): void {
@@ -280,10 +290,9 @@ export class RangeScan {
     shared.setU32(scan + SCAN_ROWS, 0)
     shared.setU32(scan + SCAN_ROWS_MAX, Math.min(BATCH_ROWS_FIRST, Math.max(1, rowsWanted)))
     shared.setU32(scan + SCAN_FLAGS, flags)
-    // Forward scans end before `upper`; reverse ones take `lower` itself in.
     shared.setU32(scan + SCAN_BOUND, bound?.address ?? 0)
     shared.setU32(scan + SCAN_BOUND_LENGTH, bound?.length ?? 0)
-    shared.setU32(scan + SCAN_BOUND_INCLUSIVE, isReverse ? 1 : 0)
+    shared.setU32(scan + SCAN_BOUND_INCLUSIVE, bound?.isInclusive ? 1 : 0)
     shared.setU32(scan + SCAN_KEY, key)
     shared.setU32(scan + SCAN_HAS_KEY, 0)
     shared.setU32(scan + SCAN_TENTATIVE, 0)
@@ -362,7 +371,8 @@ export class RangeScan {
 
   #isCovered(row: Row, seqno: number): boolean {
     const key = this.#workspace.shared.view(row.keyAddress, row.keyLength)
-    return coveringSeqno(this.#view, key, this.#range.seqno) > seqno
+    const { compare } = this.#workspace.order
+    return coveringSeqno(this.#view, key, this.#range.seqno, compare) > seqno
   }
 }
 

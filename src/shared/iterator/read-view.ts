@@ -2,6 +2,7 @@
  * What a read at one moment looks at: memtables and runs, newest first, and the range tombstones among them. Every kind
  * of read takes one; whoever made it keeps its memory alive. Plain references, no behaviour.
  */
+import type { CompareKeys } from '../base/key-order.js'
 import type { RangeTombstone } from '../format/range-tombstone.js'
 import type { ResidentTable } from '../table/resident-table.js'
 
@@ -32,12 +33,16 @@ export interface ReadView {
 }
 
 /** The highest seqno below `seqno` of a range tombstone that covers `key`; -1 where none does. */
-export function coveringSeqno(view: ReadView, key: Uint8Array, seqno: number): number {
+export function coveringSeqno(
+  view: ReadView,
+  key: Uint8Array,
+  seqno: number,
+  compare: CompareKeys,
+): number {
   let highest = -1
   for (const tombstone of view.rangeTombstones) {
     if (tombstone.seqno >= seqno || tombstone.seqno <= highest) continue
-    if (Buffer.compare(tombstone.start, key) > 0 || Buffer.compare(key, tombstone.end) >= 0)
-      continue
+    if (compare(tombstone.start, key) > 0 || compare(key, tombstone.end) >= 0) continue
     highest = tombstone.seqno
   }
   return highest

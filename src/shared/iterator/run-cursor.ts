@@ -42,6 +42,11 @@ export interface KeyRef {
   readonly length: number
 }
 
+/** One end of a scan: a key in the shared memory, and whether it belongs to the scan. */
+export interface BoundRef extends KeyRef {
+  readonly isInclusive: boolean
+}
+
 /** Tables [from, to) of a run, ascending by key. */
 export interface TableSpan {
   readonly tables: readonly ResidentTable[]
@@ -49,8 +54,9 @@ export interface TableSpan {
   readonly to: number
 }
 
-/** "Any seqno" for the search kernels. */
-const ANY_SEQNO = -1
+/** For the search kernels, in the place of a seqno: all versions of the key lie behind, or before. */
+const BEFORE_KEY = -1
+const BEHIND_KEY = 0
 
 export class RunCursor {
   readonly #workspace: Workspace
@@ -88,10 +94,10 @@ export class RunCursor {
   }
 
   /**
-   * Places `source` on the first entry with a key at or above `bound`, or in reverse on the last one below it; without a
-   * bound on the first or last of all.
+   * Places `source` on the first entry in the range that begins at `bound`, or in reverse on the last one in the range
+   * that ends there; without a bound on the first or last of all.
    */
-  seek(source: number, bound: KeyRef | undefined): void {
+  seek(source: number, bound: BoundRef | undefined): void {
     this.#tableNumber = 0
     this.#openTable(source, bound)
   }
@@ -130,7 +136,7 @@ export class RunCursor {
   }
 
   /** Starts on the table at hand, or the first one behind it that has an entry in bounds. */
-  #openTable(source: number, bound: KeyRef | undefined): void {
+  #openTable(source: number, bound: BoundRef | undefined): void {
     const table = this.#table()
     if (table === undefined) {
       this.#end(source)
@@ -146,31 +152,37 @@ export class RunCursor {
   }
 
   /** A restricted table starts at its restriction at the earliest. */
-  #startBound(table: ResidentTable, bound: KeyRef | undefined): KeyRef | undefined {
+  #startBound(table: ResidentTable, bound: BoundRef | undefined): BoundRef | undefined {
     const restriction = table.restrictionKey
     if (restriction === undefined || this.#isReverse) return bound
-    if (bound === undefined) return restriction
+    const start = { ...restriction, isInclusive: true }
+    if (bound === undefined) return start
     const { shared } = this.#workspace
     const given = shared.view(bound.address, bound.length)
     const least = shared.view(restriction.address, restriction.length)
-    return Buffer.compare(given, least) < 0 ? restriction : bound
+    return shared.order.compare(given, least) < 0 ? start : bound
   }
 
   #count(index: number): number {
     return this.#workspace.shared.getU32(index + INDEX_COUNT)
   }
 
+  /** Which side of the bound's key the range begins on, or in reverse ends on. */
+  #placeOf({ isInclusive }: BoundRef): number {
+    return isInclusive === this.#isReverse ? BEHIND_KEY : BEFORE_KEY
+  }
+
   /** The first index entry that may hold the bound; in reverse the last one that may. */
-  #searchIndex(index: number, bound: KeyRef | undefined): number {
+  #searchIndex(index: number, bound: BoundRef | undefined): number {
     const count = this.#count(index)
     if (bound === undefined) return this.#isReverse ? count - 1 : 0
     const { kernel } = this.#workspace.shared
-    const found = kernel.index_search_at(index, bound.address, bound.length, ANY_SEQNO)
+    const found = kernel.index_search_at(index, bound.address, bound.length, this.#placeOf(bound))
     return this.#isReverse ? Math.min(found, count - 1) : found
   }
 
   /** Places index and top index; false where the table has no block in bounds. */
-  #seekTable(table: ResidentTable, bound: KeyRef | undefined): boolean {
+  #seekTable(table: ResidentTable, bound: BoundRef | undefined): boolean {
     const { shared } = this.#workspace
     const top = shared.getU32(table.address + TABLE_INDEX)
     const number = this.#searchIndex(top, bound)
@@ -233,7 +245,7 @@ export class RunCursor {
     if (restriction === undefined) return
     const { shared } = this.#workspace
     const { address, length } = restriction
-    const cut = shared.kernel.resident_search_at(block, address, length, ANY_SEQNO)
+    const cut = shared.kernel.resident_search_at(block, address, length, BEFORE_KEY)
     if (cut === 0) return
     const count = shared.getU32(block + RESIDENT_COUNT)
     const slots = block + RESIDENT_SLOTS
@@ -244,7 +256,7 @@ export class RunCursor {
   }
 
   /** Hands the block at hand to the source, on its first entry in bounds; on to the next block where it has none. */
-  #giveBlock(source: number, table: ResidentTable, bound: KeyRef | undefined): void {
+  #giveBlock(source: number, table: ResidentTable, bound: BoundRef | undefined): void {
     const { shared } = this.#workspace
     const { offset, size } = this.#handle(this.#index, this.#indexNumber)
     const loaded = this.#giver.get(table, WANTED_DATA, offset, size)
@@ -259,7 +271,7 @@ export class RunCursor {
         address,
         bound.address,
         bound.length,
-        ANY_SEQNO,
+        this.#placeOf(bound),
       )
       entry = this.#isReverse ? found - 1 : found
     }

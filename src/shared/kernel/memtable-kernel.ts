@@ -64,6 +64,12 @@ export interface MemtableKernel {
   /** To the last entry whose key is below the key: that key's oldest version. */
   memtable_cursor_seek_before(cursor: number, keyAddress: number, keyLength: number): number
 
+  /** To the first entry whose key is above the key: that key's newest version. */
+  memtable_cursor_seek_behind(cursor: number, keyAddress: number, keyLength: number): number
+
+  /** To the last entry whose key is not above the key: that key's oldest version. */
+  memtable_cursor_seek_upto(cursor: number, keyAddress: number, keyLength: number): number
+
   /** To the first entry of all. */
   memtable_cursor_first(cursor: number): number
 

@@ -6,6 +6,7 @@
  * I2: addresses are below {@link MEMORY_BYTES_MAX}, so a kernel's i32 result holds any of them.
  */
 import { VarveError } from '../base/errors.js'
+import { BYTE_ORDER, type KeyOrder } from '../base/key-order.js'
 import { instantiateKernel, type Kernel } from '../kernel/kernel.js'
 
 /** Largest memory: 2 GiB less one page, so that addresses and sizes stay positive as i32. */
@@ -22,6 +23,8 @@ export interface DecodingBuffer extends Buffer {
 export class SharedMemory {
   readonly memory: WebAssembly.Memory
   readonly kernel: Kernel
+  /** The order in which the kernel compares keys. */
+  readonly order: KeyOrder = BYTE_ORDER
   readonly bytes: Uint8Array
   /** The same bytes as a Buffer: its `latin1Slice` and `utf8Slice` decode strings without a copy. */
   readonly buffer: DecodingBuffer

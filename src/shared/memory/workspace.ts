@@ -5,6 +5,7 @@
  * I1: a workspace belongs to one thread at a time; nothing in its heap is another's.
  */
 import { DIGEST_BYTES, type Hasher } from '../base/checksum.js'
+import type { KeyOrder } from '../base/key-order.js'
 import { BLOCK_SCRATCH_BYTES, LZ4_TABLE_BYTES, XXH3_STATE_BYTES } from '../kernel/layout.js'
 import type { Heap } from './heap.js'
 import type { SharedMemory } from './shared-memory.js'
@@ -115,5 +116,10 @@ export class Workspace {
     this.hasher = new KernelHasher(shared, heap)
     this.blockScratch = heap.allocate(BLOCK_SCRATCH_BYTES)
     this.lz4Table = heap.allocate(LZ4_TABLE_BYTES)
+  }
+
+  /** The order of the keys that its kernel works on. */
+  get order(): KeyOrder {
+    return this.shared.order
   }
 }

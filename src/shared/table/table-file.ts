@@ -3,6 +3,7 @@
  * need in shared memory is made by `resident-table.ts`. Any thread.
  */
 import { VarveError } from '../base/errors.js'
+import type { KeyOrder } from '../base/key-order.js'
 import {
   ARCHIVE_TRAILER_BYTES,
   decodeArchiveTrailer,
@@ -127,7 +128,7 @@ export class TableFile implements BlockSource {
       )
     }
     const table = new TableFile(file, sections, meta, fileBytes, options.dictionary)
-    table.#checkShape()
+    table.#checkShape(workspace.order)
     return table
   }
 
@@ -191,10 +192,10 @@ export class TableFile implements BlockSource {
     const type = BLOCK_TYPE_RANGE_TOMBSTONE
     const block = loader.loadPayload(this, section.offset, section.length, type, 'range tombstones')
     const payload = workspace.shared.copy(block.address, block.length)
-    return decodeRangeTombstones(payload, this.file.path, section.offset)
+    return decodeRangeTombstones(payload, this.file.path, section.offset, workspace.order.compare)
   }
 
-  #checkShape(): void {
+  #checkShape({ compare }: KeyOrder): void {
     const { meta, file } = this
     const data = this.section('data')
     const fail = (what: string): VarveError =>
@@ -209,7 +210,7 @@ export class TableFile implements BlockSource {
     if (meta.dataBytes > this.fileBytes)
       throw fail(`${meta.dataBytes} bytes of data do not fit the file`)
     if (meta.itemCount === 0 || meta.dataBlockCount === 0) throw fail('a table without entries')
-    if (meta.keyMin.length === 0 || Buffer.compare(meta.keyMin, meta.keyMax) > 0)
+    if (meta.keyMin.length === 0 || compare(meta.keyMin, meta.keyMax) > 0)
       throw fail('an empty key range')
     this.requireSection('tli')
   }

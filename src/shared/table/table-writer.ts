@@ -198,7 +198,10 @@ export class TableWriter {
     const sections: Section[] = [{ name: 'data', offset: 0, length: dataBytes }]
     const index = this.#writeIndex(sections)
     sections.push(...this.#filter.write(this.#sealer, this.shape.indexCompression))
-    const tombstones = normalizeRangeTombstones(ending.rangeTombstones)
+    const tombstones = normalizeRangeTombstones(
+      ending.rangeTombstones,
+      this.#workspace.order.compare,
+    )
     if (tombstones.length > 0) {
       const payload = encodeRangeTombstones(tombstones)
       this.#section(sections, 'range_tombstones', () =>
@@ -361,11 +364,12 @@ export class TableWriter {
 
   /** First and last key, widened to the range tombstones (format-table.md 19.4). */
   #widenedRange(tombstones: readonly RangeTombstone[]): { min: Uint8Array; max: Uint8Array } {
+    const { compare } = this.#workspace.order
     let min = this.#firstKey
     let max = this.lastKey
     for (const { start, end } of tombstones) {
-      if (Buffer.compare(start, min) < 0) min = start
-      if (Buffer.compare(end, max) > 0) max = end
+      if (compare(start, min) < 0) min = start
+      if (compare(end, max) > 0) max = end
     }
     return { min, max }
   }

@@ -26,6 +26,8 @@ export {
   memtable_cursor_prev,
   memtable_cursor_seek,
   memtable_cursor_seek_before,
+  memtable_cursor_seek_behind,
+  memtable_cursor_seek_upto,
 } from './memtable-cursor'
 export { block_writer_finish, block_writer_reset, index_writer_add } from './block-writer'
 export {

@@ -33,6 +33,7 @@ import {
   anchor_newest,
   anchor_oldest,
   entry_compare_key,
+  entry_has_key,
   entry_key,
   entry_key_length,
   entry_older,
@@ -147,6 +148,25 @@ export function memtable_cursor_seek_before(cursor: usize, key: usize, length: i
     key = entry_key(lower)
     length = entry_key_length(lower)
   }
+}
+
+/** To the first entry whose key is above the key: that key's newest version. */
+export function memtable_cursor_seek_behind(cursor: usize, key: usize, length: i32): usize {
+  const entry = memtable_cursor_seek(cursor, key, length)
+  if (entry == 0 || !entry_has_key(entry, key, length)) return entry
+  const index = cursor_index(cursor) + 1
+  if (index == cursor_count(cursor)) return cursor_next_leaf(cursor)
+  return cursor_stand(cursor, index, anchor_newest(cursor_anchor(cursor, index)))
+}
+
+/** To the last entry whose key is not above the key: that key's oldest version. */
+export function memtable_cursor_seek_upto(cursor: usize, key: usize, length: i32): usize {
+  const entry = memtable_cursor_seek(cursor, key, length)
+  if (entry == 0 || !entry_has_key(entry, key, length)) {
+    return memtable_cursor_seek_before(cursor, key, length)
+  }
+  const index = cursor_index(cursor)
+  return cursor_stand(cursor, index, anchor_oldest(cursor_anchor(cursor, index)))
 }
 
 /** To the first entry. */

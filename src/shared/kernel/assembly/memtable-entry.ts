@@ -115,6 +115,11 @@ export function key_compare(a: usize, aLength: i32, b: usize, bLength: i32): i32
   return key_compare(entry_key(entry), entry_key_length(entry), key, length)
 }
 
+/** Whether the key is an entry's. */
+@inline export function entry_has_key(entry: usize, key: usize, length: i32): bool {
+  return entry_key_length(entry) == length && key_equals(entry_key(entry), key, length)
+}
+
 /** `key_compare` of two entries' keys. */
 @inline export function entry_compare(a: usize, b: usize): i32 {
   return key_compare(entry_key(a), entry_key_length(a), entry_key(b), entry_key_length(b))

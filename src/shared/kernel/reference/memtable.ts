@@ -69,6 +69,13 @@ export class ReferenceMemtable {
   lowerBound(key: Uint8Array): number {
     return this.#lowerBound(key)
   }
+
+  /** The index of the first entry whose key is above the key. */
+  upperBound(key: Uint8Array): number {
+    let index = this.#lowerBound(key)
+    while (index < this.entries.length && compareBytes(this.entries[index]!.key, key) === 0) index++
+    return index
+  }
 }
 
 /** A place among the entries as they were at the last seek. */
@@ -87,6 +94,14 @@ export class ReferenceCursor {
 
   seekBefore(key: Uint8Array): ReferenceEntry | undefined {
     return this.#place(this.#memtable.lowerBound(key) - 1)
+  }
+
+  seekBehind(key: Uint8Array): ReferenceEntry | undefined {
+    return this.#place(this.#memtable.upperBound(key))
+  }
+
+  seekUpto(key: Uint8Array): ReferenceEntry | undefined {
+    return this.#place(this.#memtable.upperBound(key) - 1)
   }
 
   first(): ReferenceEntry | undefined {

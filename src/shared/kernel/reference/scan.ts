@@ -2,16 +2,13 @@
  * The range read (semantics.md 7.2) in plain TypeScript, key by key: the oracle of the scan kernel.
  * Any thread; tests and benches only.
  */
+import type { KeyRangeBounds } from '../../base/key-order.js'
 import { KIND_TOMBSTONE, KIND_WEAK_TOMBSTONE } from '../layout.js'
 import { compareBytes } from './memtable.js'
 import { groupByKey, mergeVersions } from './merge.js'
 import type { Version } from './version.js'
 
-export interface ScanRules {
-  /** At or above; none: from the start. */
-  readonly lower: Uint8Array | undefined
-  /** Below; none: to the end. */
-  readonly upper: Uint8Array | undefined
+export interface ScanRules extends KeyRangeBounds {
   /** Only versions with a seqno below this are seen. */
   readonly seqno: number
   readonly isReverse: boolean
@@ -29,8 +26,13 @@ export function scanVersions(
   const { lower, upper, seqno, isReverse, everyVersion } = rules
   const visible = mergeVersions(sources).filter((version) => {
     if (version.seqno >= seqno) return false
-    if (lower !== undefined && compareBytes(version.key, lower) < 0) return false
-    return upper === undefined || compareBytes(version.key, upper) < 0
+    const aboveLower = lower === undefined ? 1 : compareBytes(version.key, lower.key)
+    const belowUpper = upper === undefined ? 1 : compareBytes(upper.key, version.key)
+    if (aboveLower < 0 || belowUpper < 0) return false
+    return (
+      (aboveLower > 0 || lower?.isInclusive === true) &&
+      (belowUpper > 0 || upper?.isInclusive === true)
+    )
   })
   const newest = groupByKey(visible).map(([version]) => version!)
   const yielded = everyVersion

@@ -4,6 +4,7 @@
  */
 import t from 'tap'
 import { VarveError } from '../../../../src/shared/base/errors.js'
+import type { KeyBound } from '../../../../src/shared/base/key-order.js'
 import type { RangeTombstone } from '../../../../src/shared/format/range-tombstone.js'
 import { RangeScan, type Row, type ScanRange } from '../../../../src/shared/iterator/range-scan.js'
 import {
@@ -75,10 +76,16 @@ function scanLines(scan: RangeScan, flags: number): string[] {
   return lines
 }
 
-function someBound(keys: readonly Uint8Array[]): Uint8Array | undefined {
+function someBound(keys: readonly Uint8Array[]): KeyBound | undefined {
   if (random.chance(0.3)) return undefined
   const key = random.pick(keys)
-  return random.pick([key, Uint8Array.from([...key, 0]), random.bytes(1 + random.below(4))])
+  const bytes = random.pick([key, Uint8Array.from([...key, 0]), random.bytes(1 + random.below(4))])
+  return { key: bytes, isInclusive: random.chance(0.5) }
+}
+
+function showBound(bound: KeyBound | undefined): string {
+  if (bound === undefined) return 'none'
+  return `${hex(bound.key)} ${bound.isInclusive ? 'inclusive' : 'exclusive'}`
 }
 
 function someTombstones(keys: readonly Uint8Array[], seqnoEnd: number): RangeTombstone[] {
@@ -120,7 +127,7 @@ for (const capacityBytes of [0, 96 << 10, 8 << 20]) {
         const expected = expectedLines(state, range, rangeTombstones)
         rows += expected.length
         if (found.join('\n') !== expected.join('\n')) {
-          const bounds = `${range.lower && hex(range.lower)} … ${range.upper && hex(range.upper)}`
+          const bounds = `${showBound(range.lower)} … ${showBound(range.upper)}`
           const direction = range.isReverse ? 'reverse' : 'forward'
           const counts = `${found.length} rows, expected ${expected.length}`
           wrong.push(`round ${round}, ${direction}, flags ${range.flags}, ${bounds}: ${counts}`)
