@@ -30,12 +30,19 @@ function newest(folder) {
 
 const kernelFolder = 'src/shared/kernel'
 
+/** The layouts of shared structures, which kernels import. */
+function layouts() {
+  return readdirSync(join(root, kernelFolder))
+    .filter((name) => name.startsWith('layout'))
+    .map((name) => join(root, kernelFolder, name))
+}
+
 /** Compiles one WebAssembly module, unless it is newer than everything in `folders`. */
 function buildModule(source, output, folders) {
   const target = join(root, output)
   const sourceTime = Math.max(
     ...folders.map((folder) => newest(join(root, folder))),
-    statSync(join(root, kernelFolder, 'layout.ts')).mtimeMs,
+    ...layouts().map((path) => statSync(path).mtimeMs),
     statSync(fileURLToPath(import.meta.url)).mtimeMs,
   )
   if (existsSync(target) && statSync(target).mtimeMs > sourceTime) return 0

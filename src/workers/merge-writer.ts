@@ -6,18 +6,6 @@ import { KEY_BYTES_MAX } from '../shared/base/limits.js'
 import type { RunCursor } from '../shared/iterator/run-cursor.js'
 import type { JobResult, OutputPlan } from '../shared/jobs/jobs.js'
 import {
-  COMPACTION_BLOCK_SIZE,
-  COMPACTION_BYTES,
-  COMPACTION_ENTRIES_DROPPED,
-  COMPACTION_ENTRIES_IN,
-  COMPACTION_EVICT,
-  COMPACTION_EXACT,
-  COMPACTION_KEY,
-  COMPACTION_MERGE,
-  COMPACTION_ROTATE,
-  COMPACTION_SUMS,
-  COMPACTION_WATERMARK,
-  COMPACTION_WRITER,
   EVENT_BLOCK_FULL,
   EVENT_DONE,
   EVENT_HASHES_FULL,
@@ -38,6 +26,20 @@ import {
   SOURCE_TYPE_MEMTABLE,
   SOURCE_VALUE_LENGTH,
 } from '../shared/kernel/layout.js'
+import {
+  COMPACTION_BLOCK_SIZE,
+  COMPACTION_BYTES,
+  COMPACTION_ENTRIES_DROPPED,
+  COMPACTION_ENTRIES_IN,
+  COMPACTION_EVICT,
+  COMPACTION_EXACT,
+  COMPACTION_KEY,
+  COMPACTION_MERGE,
+  COMPACTION_ROTATE,
+  COMPACTION_SUMS,
+  COMPACTION_WATERMARK,
+  COMPACTION_WRITER,
+} from '../shared/kernel/layout-compaction.js'
 import type { ActorContext } from './actor-context.js'
 import type { OutputTables } from './output-tables.js'
 

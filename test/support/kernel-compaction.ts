@@ -3,17 +3,6 @@
  * blocks as lists of versions instead of writing them to a file.
  */
 import {
-  COMPACTION_BLOCK_SIZE,
-  COMPACTION_BYTES,
-  COMPACTION_ENTRIES_DROPPED,
-  COMPACTION_ENTRIES_IN,
-  COMPACTION_EVICT,
-  COMPACTION_KEY,
-  COMPACTION_MERGE,
-  COMPACTION_ROTATE,
-  COMPACTION_SUMS,
-  COMPACTION_WATERMARK,
-  COMPACTION_WRITER,
   EVENT_BLOCK_FULL,
   EVENT_DONE,
   EVENT_HASHES_FULL,
@@ -36,6 +25,19 @@ import {
   TABLE_SUMS_WEAK_COUNT,
   TABLE_SUMS_WEAK_RECLAIMABLE,
 } from '../../src/shared/kernel/layout.js'
+import {
+  COMPACTION_BLOCK_SIZE,
+  COMPACTION_BYTES,
+  COMPACTION_ENTRIES_DROPPED,
+  COMPACTION_ENTRIES_IN,
+  COMPACTION_EVICT,
+  COMPACTION_KEY,
+  COMPACTION_MERGE,
+  COMPACTION_ROTATE,
+  COMPACTION_SUMS,
+  COMPACTION_WATERMARK,
+  COMPACTION_WRITER,
+} from '../../src/shared/kernel/layout-compaction.js'
 import { decodeDataBody } from '../../src/shared/kernel/reference/restart-block.js'
 import type { Version } from '../../src/shared/kernel/reference/version.js'
 import type { Workspace } from '../../src/shared/memory/workspace.js'

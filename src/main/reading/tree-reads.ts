@@ -18,6 +18,7 @@ import { SCAN_EVERY_VERSION } from '../../shared/kernel/layout.js'
 import { requireKeyLength } from '../options.js'
 import type { TreeCore } from '../tree-core.js'
 import type { SuperVersion } from '../version/super-version.js'
+import { prefixEnd } from '../writing/key-range.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { byteLengthOf, placeBytes } from '../writing/writer.js'
 import { type KeyVersion, resolveOperands } from './operand-resolution.js'
@@ -49,19 +50,6 @@ export function requireReadSeqno(given: number): number {
   if (given === Number.POSITIVE_INFINITY) return Number.MAX_SAFE_INTEGER
   if (Number.isSafeInteger(given) && given >= 0) return given
   throw rangeError(`a read seqno must be an integer from 0 to 2^53 - 1, not ${given}`)
-}
-
-/** The smallest key behind every key that starts with `prefix`; undefined where there is none. */
-export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
-  for (let i = prefix.length - 1; i >= 0; i--) {
-    const byte = prefix[i] as number
-    if (byte === 0xff) continue
-    // Not `slice`: on a Buffer that would be a view, and the prefix itself would change.
-    const end = Uint8Array.from(prefix.subarray(0, i + 1))
-    end[i] = byte + 1
-    return end
-  }
-  return undefined
 }
 
 function toBytes(value: BytesLike, what: string): Uint8Array {

@@ -7,6 +7,7 @@
  */
 import { assert } from '../../shared/base/errors.js'
 import type { RangeTombstone } from '../../shared/format/range-tombstone.js'
+import { readRangeRecords } from '../../shared/iterator/range-records.js'
 import {
   KIND_TOMBSTONE,
   KIND_WEAK_TOMBSTONE,
@@ -15,6 +16,7 @@ import {
   MEMTABLE_SEQNO_MAX,
   MEMTABLE_USED_BYTES,
 } from '../../shared/kernel/layout.js'
+import { MEMTABLE_RANGE_COUNT } from '../../shared/kernel/layout-ranges.js'
 import type { Heap } from '../../shared/memory/heap.js'
 import type { SharedMemory } from '../../shared/memory/shared-memory.js'
 
@@ -22,10 +24,9 @@ export class Memtable {
   readonly id: number
   readonly address: number
   readonly capacityBytes: number
-  /** Range deletes of this memtable, in order of insertion. */
-  readonly rangeTombstones: RangeTombstone[] = []
   readonly #shared: SharedMemory
   readonly #heap: Heap
+  #rangeTombstones: readonly RangeTombstone[] = []
   #references = 1
 
   constructor(shared: SharedMemory, heap: Heap, id: number, capacityBytes: number) {
@@ -42,7 +43,19 @@ export class Memtable {
   }
 
   get isEmpty(): boolean {
-    return this.entryCount === 0 && this.rangeTombstones.length === 0
+    return this.entryCount === 0 && this.rangeTombstoneCount === 0
+  }
+
+  get rangeTombstoneCount(): number {
+    return this.#shared.getU32(this.address + MEMTABLE_RANGE_COUNT)
+  }
+
+  /** Copies of the range tombstones, in order of insertion. */
+  get rangeTombstones(): readonly RangeTombstone[] {
+    if (this.#rangeTombstones.length !== this.rangeTombstoneCount) {
+      this.#rangeTombstones = readRangeRecords(this.#shared, this.address)
+    }
+    return this.#rangeTombstones
   }
 
   /** Bytes of the region in use. */
@@ -60,10 +73,7 @@ export class Memtable {
 
   /** Highest seqno of anything in it; undefined where it is empty. */
   get highestSeqno(): number | undefined {
-    if (this.isEmpty) return undefined
-    const entries =
-      this.entryCount === 0 ? 0 : this.#shared.getU64(this.address + MEMTABLE_SEQNO_MAX)
-    return this.rangeTombstones.reduce((most, { seqno }) => Math.max(most, seqno), entries)
+    return this.isEmpty ? undefined : this.#shared.getU64(this.address + MEMTABLE_SEQNO_MAX)
   }
 
   acquire(): void {

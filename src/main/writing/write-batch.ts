@@ -2,37 +2,60 @@
  * A batch of writes that become visible all at once: collected here, applied by `tree.apply`. Main thread.
  */
 import { VarveError } from '../../shared/base/errors.js'
-import { KIND_TOMBSTONE, KIND_VALUE } from '../../shared/kernel/layout.js'
+import {
+  KIND_MERGE_OPERAND,
+  KIND_TOMBSTONE,
+  KIND_VALUE,
+  KIND_WEAK_TOMBSTONE,
+} from '../../shared/kernel/layout.js'
+import type { BytesLike } from '../bytes-like.js'
+import { type ByteRange, rangeOf } from './key-range.js'
 
-/** Keys and values as users give them: a string is its UTF-8 bytes. */
-export type BytesLike = string | Uint8Array
+export type { BytesLike } from '../bytes-like.js'
 
-/** One operation of a batch. */
+/** One operation of a batch on a key. */
 export interface BatchEntry {
   readonly kind: number
   readonly key: BytesLike
   readonly value: BytesLike
 }
 
+const VERBS: Readonly<Record<number, string>> = {
+  [KIND_VALUE]: 'inserts',
+  [KIND_TOMBSTONE]: 'removes',
+  [KIND_WEAK_TOMBSTONE]: 'weakly removes',
+  [KIND_MERGE_OPERAND]: 'merges into',
+}
+
 /**
  * Collects writes. Nothing is copied before the batch is applied: do not change the arrays meanwhile.
  *
+ * All of a batch has one seqno. So one key takes one kind of operation only (`VARVE_MIXED_BATCH`): of several inserts the
+ * last one counts, of several merges all do. And a range delete hides what was there before the batch, never what the
+ * batch itself writes, whichever comes first in it.
+ *
  * @example
  * ```ts
- * const batch = new WriteBatch().insert('a', '1').remove('b')
- * tree.apply(batch)
+ * const batch = new WriteBatch().removeRange('user:', 'user;').insert('user:1', 'Ada').remove('count')
+ * tree.apply(batch) // of all users, user:1 is left
  * ```
  */
 export class WriteBatch {
   readonly #entries: BatchEntry[] = []
+  readonly #ranges: ByteRange[] = []
 
-  /** Operations so far. */
+  /** Operations so far; ranges that hold no key do not count. */
   get length(): number {
-    return this.#entries.length
+    return this.#entries.length + this.#ranges.length
   }
 
   get entries(): readonly BatchEntry[] {
     return this.#entries
+  }
+
+  /** The range deletes of the batch. */
+  get ranges(): readonly ByteRange[] {
+    return this.#ranges
   }
 
   insert(key: BytesLike, value: BytesLike): this {
@@ -45,9 +68,29 @@ export class WriteBatch {
     return this
   }
 
+  /** As `tree.removeWeak`. */
+  removeWeak(key: BytesLike): this {
+    this.#entries.push({ kind: KIND_WEAK_TOMBSTONE, key, value: '' })
+    return this
+  }
+
+  /** As `tree.merge`. */
+  merge(key: BytesLike, operand: BytesLike): this {
+    this.#entries.push({ kind: KIND_MERGE_OPERAND, key, value: operand })
+    return this
+  }
+
+  /** As `tree.removeRange`: deletes what is there before the batch. */
+  removeRange(start: BytesLike, end: BytesLike): this {
+    const range = rangeOf(start, end)
+    if (range !== undefined) this.#ranges.push(range)
+    return this
+  }
+
   /** Empties the batch for its next use. */
   clear(): this {
     this.#entries.length = 0
+    this.#ranges.length = 0
     return this
   }
 
@@ -63,7 +106,7 @@ export class WriteBatch {
       if (earlier !== undefined && earlier !== kind) {
         throw new VarveError(
           'VARVE_MIXED_BATCH',
-          `the batch both inserts and removes the key ${name}; split it into two batches`,
+          `the batch both ${VERBS[earlier]} and ${VERBS[kind]} the key ${name}; split it into two batches`,
           { details: { key: Buffer.from(name, 'latin1').toString('hex') } },
         )
       }

@@ -1,8 +1,14 @@
 /**
  * Every write method of api.md: synchronous, memory only. Main thread.
  */
-import { KIND_TOMBSTONE, KIND_VALUE } from '../../shared/kernel/layout.js'
+import {
+  KIND_MERGE_OPERAND,
+  KIND_TOMBSTONE,
+  KIND_VALUE,
+  KIND_WEAK_TOMBSTONE,
+} from '../../shared/kernel/layout.js'
 import { StatisticsOperations } from '../statistics/statistics-operations.js'
+import { prefixRangeOf, rangeOf } from './key-range.js'
 import type { BytesLike, WriteBatch } from './write-batch.js'
 import type { Writer } from './writer.js'
 
@@ -29,6 +35,61 @@ export abstract class WriteOperations extends StatisticsOperations {
   /** Deletes a key, whether it is there or not. As {@link insert} otherwise. */
   remove(key: BytesLike, seqno?: number): boolean {
     return this.writer.write(KIND_TOMBSTONE, key, '', seqno)
+  }
+
+  /**
+   * Deletes a key that was inserted once since its last delete. Tombstone and value vanish together at the first
+   * flush or merge that sees both, where {@link remove} leaves a tombstone until the last level.
+   *
+   * Where the key was inserted more often, it reads as deleted all the same, but older versions may come back once the
+   * pair is gone: when in doubt, `remove`. As {@link insert} otherwise.
+   */
+  removeWeak(key: BytesLike, seqno?: number): boolean {
+    return this.writer.write(KIND_WEAK_TOMBSTONE, key, '', seqno)
+  }
+
+  /**
+   * Adds an operand to a key, for the tree's merge operator to fold when the key is read or compacted. Without an operator
+   * the newest operand is what is read. As {@link insert} otherwise.
+   *
+   * @example
+   * ```ts
+   * const tree = await open('counts', { mergeOperator: mergeOperators.add })
+   * tree.merge('visits', int64(1))
+   * ```
+   */
+  merge(key: BytesLike, operand: BytesLike, seqno?: number): boolean {
+    return this.writer.write(KIND_MERGE_OPERAND, key, operand, seqno)
+  }
+
+  /**
+   * Deletes all keys from `start` up to, not including, `end`, at the cost of one write whatever their number: what was
+   * written before, not what is written at the same seqno. A range without keys, `start` at or behind `end`, is not
+   * written. As {@link insert} otherwise.
+   *
+   * @param start inclusive; no bytes: from the first key on
+   * @param end exclusive
+   */
+  removeRange(start: BytesLike, end: BytesLike, seqno?: number): boolean {
+    return this.writer.writeRange(rangeOf(start, end), seqno)
+  }
+
+  /**
+   * Deletes all keys that start with `prefix`. A prefix of no bytes, or of 0xff bytes only, has no key behind it and is not
+   * written. As {@link removeRange} otherwise.
+   */
+  removePrefix(prefix: BytesLike, seqno?: number): boolean {
+    return this.writer.writeRange(prefixRangeOf(prefix), seqno)
+  }
+
+  /** The same as {@link removeRange}. */
+  deleteRange(start: BytesLike, end: BytesLike, seqno?: number): boolean {
+    return this.removeRange(start, end, seqno)
+  }
+
+  /** The same as {@link removePrefix}. */
+  deletePrefix(prefix: BytesLike, seqno?: number): boolean {
+    return this.removePrefix(prefix, seqno)
   }
 
   /** Applies a batch under one seqno: visible all at once, or not at all. As {@link insert} otherwise. */

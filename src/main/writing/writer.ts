@@ -13,11 +13,12 @@
  */
 import { rangeError, typeError, VarveError } from '../../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
-import { KIND_VALUE, MEMTABLE_ARENA_TOP } from '../../shared/kernel/layout.js'
+import { KIND_MERGE_OPERAND, KIND_VALUE, MEMTABLE_ARENA_TOP } from '../../shared/kernel/layout.js'
 import type { SharedMemory } from '../../shared/memory/shared-memory.js'
 import { requireKeyLength } from '../options.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Memtable } from '../version/memtable.js'
+import type { ByteRange } from './key-range.js'
 import type { BatchEntry, BytesLike, WriteBatch } from './write-batch.js'
 
 /** Bytes that `value` takes. */
@@ -46,6 +47,11 @@ const ENTRY_OVERHEAD_BYTES = 96
 /** The same in a memtable whose leaves may all be full: every entry may split one. */
 const ENTRY_OVERHEAD_WORST_BYTES = 2048
 
+/** Tombstones of both kinds carry no value. */
+function hasValue(kind: number): boolean {
+  return kind === KIND_VALUE || kind === KIND_MERGE_OPERAND
+}
+
 export class Writer {
   readonly #core: TreeCore
   /** Called when a memtable was sealed. */
@@ -62,7 +68,7 @@ export class Writer {
     core.requireWritable()
     const keyLength = byteLengthOf(key, 'key')
     requireKeyLength(keyLength)
-    const valueLength = kind === KIND_VALUE ? byteLengthOf(value, 'value') : 0
+    const valueLength = hasValue(kind) ? byteLengthOf(value, 'value') : 0
     const { shared } = core
     const { kernel } = shared
     let memtable = core.latest.active
@@ -80,6 +86,27 @@ export class Writer {
     return !this.shouldSlowDown()
   }
 
+  /** Writes a range delete; of no keys, nothing. False where the caller should slow down. */
+  writeRange(range: ByteRange | undefined, seqno: number | undefined): boolean {
+    const core = this.#core
+    core.requireWritable()
+    if (seqno !== undefined) requireSeqno(seqno)
+    if (range === undefined) return !this.shouldSlowDown()
+    const { kernel } = core.shared
+    const [startLength, endLength] = [range.start.length, range.end.length]
+    let memtable = core.latest.active
+    if (
+      memtable === undefined ||
+      kernel.memtable_reserve(memtable.address, startLength, endLength) === 0
+    ) {
+      memtable = this.#freshRoom(startLength, endLength)
+    }
+    const number = seqno ?? core.seqno.next()
+    this.#putRange(memtable, range, number)
+    if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
+    return !this.shouldSlowDown()
+  }
+
   /** Writes a batch under one seqno, visible all at once. */
   apply(batch: WriteBatch, seqno: number | undefined): boolean {
     const core = this.#core
@@ -91,9 +118,12 @@ export class Writer {
     for (const { kind, key, value } of batch.entries) {
       const keyLength = byteLengthOf(key, 'key')
       requireKeyLength(keyLength)
-      const valueLength = kind === KIND_VALUE ? byteLengthOf(value, 'value') : 0
+      const valueLength = hasValue(kind) ? byteLengthOf(value, 'value') : 0
       lengths.push(keyLength, valueLength)
       bytes += keyLength + valueLength + ENTRY_OVERHEAD_BYTES
+    }
+    for (const { start, end } of batch.ranges) {
+      bytes += start.length + end.length + ENTRY_OVERHEAD_BYTES
     }
     const memtable = this.#batchRoom(bytes, batch.length)
     const number = seqno === undefined ? core.seqno.next() : requireSeqno(seqno)
@@ -101,6 +131,7 @@ export class Writer {
       const keyLength = lengths[2 * i] as number
       this.#put(memtable, entry, keyLength, lengths[2 * i + 1] as number, number)
     })
+    for (const range of batch.ranges) this.#putRange(memtable, range, number)
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
     return !this.shouldSlowDown()
   }
@@ -173,6 +204,16 @@ export class Writer {
     placeBytes(shared, entry.key, address, keyLength)
     if (valueLength > 0) placeBytes(shared, entry.value, address + keyLength, valueLength)
     kernel.memtable_commit(memtable.address, keyLength, valueLength, entry.kind, seqno)
+  }
+
+  /** REQUIRES: the memtable has room. */
+  #putRange(memtable: Memtable, { start, end }: ByteRange, seqno: number): void {
+    const { shared } = this.#core
+    const address = shared.kernel.memtable_reserve(memtable.address, start.length, end.length)
+    if (address === 0) throw batchDoesNotFit(shared.getU32(memtable.address + MEMTABLE_ARENA_TOP))
+    shared.bytes.set(start, address)
+    shared.bytes.set(end, address + start.length)
+    shared.kernel.memtable_commit_range(memtable.address, start.length, end.length, seqno)
   }
 }
 

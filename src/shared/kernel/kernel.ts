@@ -10,6 +10,7 @@ import type { CodecKernel } from './codec-kernel.js'
 import type { FilterKernel } from './filter-kernel.js'
 import type { HashKernel } from './hash-kernel.js'
 import type { MemtableKernel } from './memtable-kernel.js'
+import type { RangeKernel } from './range-kernel.js'
 
 /** Every function that the module exports. */
 export interface Kernel
@@ -17,7 +18,8 @@ export interface Kernel
     CodecKernel,
     FilterKernel,
     HashKernel,
-    MemtableKernel {}
+    MemtableKernel,
+    RangeKernel {}
 
 let compiled: WebAssembly.Module | undefined
 

@@ -93,6 +93,11 @@ export class SharedMemory {
     this.u32[word + 1] = value / TWO_32
   }
 
+  /** Loads a word atomically: pairs with a kernel's atomic store, in whatever thread. */
+  loadU32(address: number): number {
+    return Atomics.load(this.u32, address >>> 2)
+  }
+
   /** Whether a flag word is set; pairs with {@link raise} in another thread. */
   isSet(address: number): boolean {
     return Atomics.load(this.i32, address >>> 2) !== 0

@@ -12,6 +12,12 @@ const memory = { fs: 'memory', maintenance: 'manual' } as const
 const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   insert: (tree) => tree.insert('a', '1'),
   remove: (tree) => tree.remove('a'),
+  removeWeak: (tree) => tree.removeWeak('w'),
+  merge: (tree) => tree.merge('m', '1'),
+  removeRange: (tree) => tree.removeRange('x', 'y'),
+  removePrefix: (tree) => tree.removePrefix('x'),
+  deleteRange: (tree) => tree.deleteRange('x', 'y'),
+  deletePrefix: (tree) => tree.deletePrefix('x'),
   apply: (tree) => tree.apply(new WriteBatch().insert('a', '1')),
   drained: (tree) => tree.drained(),
   get: (tree) => tree.get('a'),

@@ -18,6 +18,7 @@ export {
   memtable_older,
   memtable_reserve,
 } from './memtable'
+export { memtable_commit_range } from './memtable-ranges'
 export {
   memtable_cursor_first,
   memtable_cursor_init,

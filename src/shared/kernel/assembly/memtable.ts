@@ -146,6 +146,22 @@ export function memtable_commit_at(
   add_u32(base, MEMTABLE_KEY_COUNT, 1)
 }
 
+/**
+ * Takes the entry at the reserved address out of the free part without linking it: for a range tombstone, which lies
+ * beside the tree. RETURNS: the entry.
+ */
+export function memtable_take_entry(
+  base: usize, keyLength: i32, valueLength: i32, kind: i32, seqno: u64,
+): usize {
+  const entry = <usize>load<u32>(base, MEMTABLE_ARENA_TOP)
+  entry_write(entry, keyLength, valueLength, kind, seqno)
+  const top = granule_up(base, entry + ENTRY_KEY + keyLength + valueLength)
+  store<u32>(base, <u32>top, MEMTABLE_ARENA_TOP)
+  count_used(base)
+  count_seqno(base, seqno)
+  return entry
+}
+
 @inline function count_used(base: usize): void {
   const free = load<u32>(base, MEMTABLE_NODE_BOTTOM) - load<u32>(base, MEMTABLE_ARENA_TOP)
   store<u32>(base, load<u32>(base, MEMTABLE_BYTES) - free, MEMTABLE_USED_BYTES)
@@ -160,6 +176,10 @@ export function memtable_commit_at(
   add_u32(base, MEMTABLE_KIND_COUNTS + (kind << 2), 1)
   add_u64(base, MEMTABLE_KEY_BYTES, keyLength)
   add_u64(base, MEMTABLE_VALUE_BYTES, <u32>valueLength)
+  count_seqno(base, seqno)
+}
+
+@inline function count_seqno(base: usize, seqno: u64): void {
   if (seqno < load<u64>(base, MEMTABLE_SEQNO_MIN)) store<u64>(base, seqno, MEMTABLE_SEQNO_MIN)
   if (seqno > load<u64>(base, MEMTABLE_SEQNO_MAX)) store<u64>(base, seqno, MEMTABLE_SEQNO_MAX)
 }

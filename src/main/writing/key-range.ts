@@ -1,0 +1,61 @@
+/**
+ * What a range delete covers, as bytes: [start, end), checked (semantics.md 5.2). Pure; main thread.
+ */
+import { rangeError, typeError } from '../../shared/base/errors.js'
+import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
+import type { BytesLike } from '../bytes-like.js'
+
+export interface ByteRange {
+  /** Inclusive. */
+  readonly start: Uint8Array
+  /** Exclusive. */
+  readonly end: Uint8Array
+}
+
+/** The smallest key behind every key that starts with `prefix`; undefined where there is none. */
+export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const byte = prefix[i] as number
+    if (byte === 0xff) continue
+    // Not `slice`: on a Buffer that would be a view, and the prefix itself would change.
+    const end = Uint8Array.from(prefix.subarray(0, i + 1))
+    end[i] = byte + 1
+    return end
+  }
+  return undefined
+}
+
+/** The smallest key of all: what an empty start stands for. */
+const FIRST_KEY = Uint8Array.of(0)
+
+function boundBytes(value: BytesLike, what: string): Uint8Array {
+  if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
+    throw typeError(
+      `${what} must be a string or a Uint8Array, not ${value === null ? 'null' : typeof value}`,
+    )
+  }
+  const bytes = typeof value === 'string' ? Buffer.from(value) : value
+  if (bytes.length <= KEY_BYTES_MAX) return bytes
+  throw rangeError(`${what} has at most ${KEY_BYTES_MAX} bytes, not ${bytes.length}`)
+}
+
+/**
+ * The range from `start` to `end`; undefined where it is empty. A start of no bytes is the beginning of all keys.
+ * @throws TypeError, RangeError for what no key could be
+ */
+export function rangeOf(start: BytesLike, end: BytesLike): ByteRange | undefined {
+  const from = boundBytes(start, 'the start of a range')
+  const lower = from.length === 0 ? FIRST_KEY : from
+  const upper = boundBytes(end, 'the end of a range')
+  return Buffer.compare(lower, upper) < 0 ? { start: lower, end: upper } : undefined
+}
+
+/**
+ * The range of the keys that start with `prefix`; undefined where it has no end: for no bytes, or 0xff bytes alone.
+ * @throws TypeError, RangeError for what no key could start with
+ */
+export function prefixRangeOf(prefix: BytesLike): ByteRange | undefined {
+  const start = boundBytes(prefix, 'a prefix')
+  const end = prefixEnd(start)
+  return end === undefined ? undefined : { start, end }
+}
