@@ -42,6 +42,7 @@ const CONTRACT = [
   'lz4_compress_bound',
   'lz4_decompress',
   'memtable_commit',
+  'memtable_commit_range',
   'memtable_cursor_first',
   'memtable_cursor_init',
   'memtable_cursor_last',
@@ -178,7 +179,7 @@ t.test('the exports are the contract', async (t) => {
 
 t.test('the contract in TypeScript names the same functions', async (t) => {
   const folder = new URL('../../../src/shared/kernel/', import.meta.url)
-  const files = ['block', 'codec', 'filter', 'hash', 'memtable']
+  const files = ['block', 'codec', 'filter', 'hash', 'memtable', 'range']
   const names = files.flatMap((file) => {
     const text = readFileSync(new URL(`${file}-kernel.ts`, folder), 'utf8')
     return [...text.matchAll(/^ {2}([a-z0-9_]+)\(/gm)].map(([, name]) => name!)
