@@ -2,6 +2,7 @@
  * What a range delete covers, as bytes: [start, end), checked (semantics.md 5.2). Pure; main thread.
  */
 import { rangeError, typeError } from '../../shared/base/errors.js'
+import type { KeyOrder } from '../../shared/base/key-order.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
 import type { BytesLike } from '../bytes-like.js'
 
@@ -25,7 +26,7 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   return undefined
 }
 
-/** The smallest key of all: what an empty start stands for. */
+/** The smallest key of all in the order of bytes: what an empty start stands for. */
 const FIRST_KEY = Uint8Array.of(0)
 
 function boundBytes(value: BytesLike, what: string): Uint8Array {
@@ -39,15 +40,16 @@ function boundBytes(value: BytesLike, what: string): Uint8Array {
   throw rangeError(`${what} has at most ${KEY_BYTES_MAX} bytes, not ${bytes.length}`)
 }
 
-/**
- * The range from `start` to `end`; undefined where it is empty. A start of no bytes is the beginning of all keys.
- * @throws TypeError, RangeError for what no key could be
- */
-export function rangeOf(start: BytesLike, end: BytesLike): ByteRange | undefined {
+/** The bounds as bytes; whether they hold a key is for {@link holdsKeys}. @throws TypeError, RangeError */
+export function rangeOf(start: BytesLike, end: BytesLike): ByteRange {
   const from = boundBytes(start, 'the start of a range')
-  const lower = from.length === 0 ? FIRST_KEY : from
   const upper = boundBytes(end, 'the end of a range')
-  return Buffer.compare(lower, upper) < 0 ? { start: lower, end: upper } : undefined
+  return { start: from.length === 0 ? FIRST_KEY : from, end: upper }
+}
+
+/** False where no key lies in the range: such a delete is not written. */
+export function holdsKeys({ start, end }: ByteRange, order: KeyOrder): boolean {
+  return order.compare(start, end) < 0
 }
 
 /**

@@ -44,7 +44,7 @@ export class WriteBatch {
   readonly #entries: BatchEntry[] = []
   readonly #ranges: ByteRange[] = []
 
-  /** Operations so far; ranges that hold no key do not count. */
+  /** Operations so far. */
   get length(): number {
     return this.#entries.length + this.#ranges.length
   }
@@ -82,8 +82,7 @@ export class WriteBatch {
 
   /** As `tree.removeRange`: deletes what is there before the batch. */
   removeRange(start: BytesLike, end: BytesLike): this {
-    const range = rangeOf(start, end)
-    if (range !== undefined) this.#ranges.push(range)
+    this.#ranges.push(rangeOf(start, end))
     return this
   }
 

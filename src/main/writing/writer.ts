@@ -18,7 +18,7 @@ import type { SharedMemory } from '../../shared/memory/shared-memory.js'
 import { requireKeyLength } from '../options.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Memtable } from '../version/memtable.js'
-import type { ByteRange } from './key-range.js'
+import { type ByteRange, holdsKeys } from './key-range.js'
 import type { BatchEntry, BytesLike, WriteBatch } from './write-batch.js'
 
 /** Bytes that `value` takes. */
@@ -91,7 +91,7 @@ export class Writer {
     const core = this.#core
     core.requireWritable()
     if (seqno !== undefined) requireSeqno(seqno)
-    if (range === undefined) return !this.shouldSlowDown()
+    if (range === undefined || !holdsKeys(range, core.order)) return !this.shouldSlowDown()
     const { kernel } = core.shared
     const [startLength, endLength] = [range.start.length, range.end.length]
     let memtable = core.latest.active
@@ -122,7 +122,8 @@ export class Writer {
       lengths.push(keyLength, valueLength)
       bytes += keyLength + valueLength + ENTRY_OVERHEAD_BYTES
     }
-    for (const { start, end } of batch.ranges) {
+    const ranges = batch.ranges.filter((range) => holdsKeys(range, core.order))
+    for (const { start, end } of ranges) {
       bytes += start.length + end.length + ENTRY_OVERHEAD_BYTES
     }
     const memtable = this.#batchRoom(bytes, batch.length)
@@ -131,7 +132,7 @@ export class Writer {
       const keyLength = lengths[2 * i] as number
       this.#put(memtable, entry, keyLength, lengths[2 * i + 1] as number, number)
     })
-    for (const range of batch.ranges) this.#putRange(memtable, range, number)
+    for (const range of ranges) this.#putRange(memtable, range, number)
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
     return !this.shouldSlowDown()
   }
