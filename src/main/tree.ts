@@ -3,9 +3,10 @@
  * snapshots, maintenance and closing are here, each a few lines over the parts that do the work. Main thread.
  */
 import type { EventEmitter } from 'node:events'
-import { rangeError, typeError } from '../shared/base/errors.js'
+import { rangeError, typeError, VarveError } from '../shared/base/errors.js'
 import { type CheckpointInfo, createCheckpoint } from './checkpoint.js'
 import { resolveFolder } from './folder.js'
+import { ChangeIterator, type ScanSinceOptions } from './reading/change-iterator.js'
 import { type ReadOptions, requireReadSeqno, TreeReads } from './reading/tree-reads.js'
 import type { RuntimeConfig } from './runtime-config.js'
 import type { CompactionResult } from './scheduling/compaction-task.js'
@@ -120,6 +121,38 @@ export class Tree extends WriteOperations implements AsyncDisposable {
       this.#snapshotCount--
       if (this.core.isOpen) history.unpin(seqno)
     })
+  }
+
+  /**
+   * Everything that was written at or above `seqno` and is still there, in seqno order: the feed of change data capture.
+   * Nothing is merged or left out: overwritten values come too, deletes as tombstones, merge operands as they were given,
+   * what a bulk ingestion brought under its one seqno. Later writes do not show up; ask again from where this ended.
+   *
+   * Maintenance collects history. A consumer sets `RuntimeConfig.retainFrom` to its cursor, also when it opens the tree
+   * again, and then misses nothing.
+   *
+   * @throws VARVE_SEQNO_COLLECTED where changes at or above `seqno` may be gone; `{ partial: true }` gives the rest
+   * @example
+   * ```ts
+   * for (const event of tree.scanSinceSeqno(cursor)) {
+   *   if (event.type === 'insert') await index.put(event.key, event.value)
+   *   cursor = event.seqno + 1
+   * }
+   * ```
+   */
+  scanSinceSeqno(seqno: number, options: ScanSinceOptions = {}): ChangeIterator {
+    this.core.requireOpen()
+    requireReadSeqno(seqno)
+    const { latest } = this.core
+    if (seqno < latest.exactFrom && options.partial !== true) {
+      throw new VarveError(
+        'VARVE_SEQNO_COLLECTED',
+        `changes below seqno ${latest.exactFrom} may have been collected; open the tree with ` +
+          `runtime.retainFrom: ${seqno} and keep it there, or take what is left with { partial: true }`,
+        { details: { seqno, collectedBelow: latest.exactFrom } },
+      )
+    }
+    return new ChangeIterator(this.core, latest, seqno, options)
   }
 
   snapshotCount(): number {

@@ -101,6 +101,11 @@ const CASES: readonly Case[] = [
     options: { compression: 'lz4', indexCompression: 'lz4', indexRestartInterval: 8 },
   },
   { name: 'one entry a block', options: { blockSize: 1, filter: { falsePositiveRate: 0.3 } } },
+  {
+    name: 'seqnos of each block',
+    options: { blockSize: 300, runtime: { seqnoInIndex: true } },
+    check: (tree) => hasSection(tree, 'seqno_bounds'),
+  },
   { name: 'large blocks', options: { blockSize: 256 * 1024, restartInterval: 255 } },
   {
     name: 'a snapshot for every change',

@@ -69,6 +69,7 @@ const CONTRACT = [
   'scan_run',
   'source_set_entry',
   'table_add_at',
+  'table_sums_next_block',
   'table_sums_reset',
   'xxh3_128_digest',
   'xxh3_128_into',

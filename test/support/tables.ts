@@ -21,6 +21,7 @@ export const PLAIN_SHAPE: TableShape = {
   indexCompression: { kind: 'none' },
   filter: { bits: 0, format: 'v5', isPartitioned: false },
   indexSpillBytes: 4 << 20,
+  hasSeqnoBounds: false,
   initialLevel: 0,
   writerVersion: '5.7.0',
   syncMode: 'normal',

@@ -32,6 +32,7 @@ export function tableShape(core: TreeCore, destination: number, canonical: numbe
       isPartitioned: atLevel(settings.filterPartitioning, canonical),
     },
     indexSpillBytes: runtime.indexPartitionSpillThreshold,
+    hasSeqnoBounds: runtime.seqnoInIndex,
     initialLevel: destination,
     writerVersion: WRITER_VERSION,
     syncMode: settings.syncMode,

@@ -99,23 +99,12 @@ export class RunCursor {
    */
   seek(source: number, bound: BoundRef | undefined): void {
     this.#tableNumber = 0
-    this.#openTable(source, bound)
+    this.#walk(source, bound, false)
   }
 
   /** SOURCE_WANTS_BLOCK: gives the source its next block, or ends it. */
   advance(source: number): void {
-    const table = this.#table()
-    if (table === undefined) {
-      this.#end(source)
-      return
-    }
-    if (!this.#isAtRestriction && this.#stepIndex(table)) {
-      this.#giveBlock(source, table, undefined)
-      return
-    }
-    this.#isAtRestriction = false
-    this.#tableNumber++
-    this.#openTable(source, undefined)
+    this.#walk(source, undefined, true)
   }
 
   dispose(): void {
@@ -135,20 +124,32 @@ export class RunCursor {
     shared.setU32(source + SOURCE_STATE, SOURCE_ENDED)
   }
 
-  /** Starts on the table at hand, or the first one behind it that has an entry in bounds. */
-  #openTable(source: number, bound: BoundRef | undefined): void {
-    const table = this.#table()
-    if (table === undefined) {
-      this.#end(source)
-      return
+  /**
+   * Gives the source the next block with an entry in bounds, or ends it.
+   * @param isInside the index stands on a block that was given: the next one is wanted, and no bound counts any more
+   */
+  #walk(source: number, bound: BoundRef | undefined, isInside: boolean): void {
+    let isStanding = isInside
+    let wanted = bound
+    for (;;) {
+      const table = this.#table()
+      if (table === undefined) {
+        this.#end(source)
+        return
+      }
+      const start = isStanding ? undefined : this.#startBound(table, wanted)
+      const isThere = isStanding
+        ? !this.#isAtRestriction && this.#stepIndex(table)
+        : this.#seekTable(table, start)
+      if (isThere && this.#giveBlock(source, table, start)) return
+      isStanding = isThere
+      if (isThere) {
+        wanted = undefined
+        continue
+      }
+      this.#isAtRestriction = false
+      this.#tableNumber++
     }
-    const start = this.#startBound(table, bound)
-    if (this.#seekTable(table, start)) {
-      this.#giveBlock(source, table, start)
-      return
-    }
-    this.#tableNumber++
-    this.#openTable(source, bound)
   }
 
   /** A restricted table starts at its restriction at the earliest. */
@@ -255,8 +256,8 @@ export class RunCursor {
     this.#isAtRestriction = true
   }
 
-  /** Hands the block at hand to the source, on its first entry in bounds; on to the next block where it has none. */
-  #giveBlock(source: number, table: ResidentTable, bound: BoundRef | undefined): void {
+  /** Hands the block at hand to the source, on its first entry in bounds; false where it has none. */
+  #giveBlock(source: number, table: ResidentTable, bound: BoundRef | undefined): boolean {
     const { shared } = this.#workspace
     const { offset, size } = this.#handle(this.#index, this.#indexNumber)
     const loaded = this.#giver.get(table, WANTED_DATA, offset, size)
@@ -275,14 +276,12 @@ export class RunCursor {
       )
       entry = this.#isReverse ? found - 1 : found
     }
-    if (entry < 0 || entry >= count) {
-      this.advance(source)
-      return
-    }
+    if (entry < 0 || entry >= count) return false
     shared.setU32(source + SOURCE_TYPE, SOURCE_TYPE_BLOCK)
     shared.setU32(source + SOURCE_BLOCK, address)
     shared.setI32(source + SOURCE_INDEX, entry)
     shared.setU64(source + SOURCE_GLOBAL_SEQNO, table.placement.globalSeqno)
     shared.setU32(source + SOURCE_STATE, SOURCE_GIVEN)
+    return true
   }
 }

@@ -94,6 +94,7 @@ export interface BlockKernel {
 
   // assembly/table-entries.ts
   table_sums_reset(sums: number): void
+  table_sums_next_block(sums: number): void
   table_add_at(
     writer: number,
     sums: number,

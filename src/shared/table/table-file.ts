@@ -12,11 +12,13 @@ import {
 } from '../format/archive.js'
 import type { Compression } from '../format/compression.js'
 import { decodeRangeTombstones, type RangeTombstone } from '../format/range-tombstone.js'
+import { type BlockSeqnos, decodeSeqnoBounds } from '../format/seqno-bounds.js'
 import { decodeTableMeta, type TableMeta } from '../format/table-meta.js'
 import type { ReadableFile } from '../fs/file-system.js'
 import {
   BLOCK_TYPE_META,
   BLOCK_TYPE_RANGE_TOMBSTONE,
+  BLOCK_TYPE_SEQNO_BOUNDS,
   RESIDENT_COUNT,
   RESIDENT_SLOT_BYTES,
   RESIDENT_SLOTS,
@@ -193,6 +195,21 @@ export class TableFile implements BlockSource {
     const block = loader.loadPayload(this, section.offset, section.length, type, 'range tombstones')
     const payload = workspace.shared.copy(block.address, block.length)
     return decodeRangeTombstones(payload, this.file.path, section.offset, workspace.order.compare)
+  }
+
+  /** The seqnos of the data blocks, by their offsets, as stored; undefined where the table does not tell. */
+  readSeqnoBounds(
+    workspace: Workspace,
+    loader: BlockLoader,
+  ): ReadonlyMap<number, BlockSeqnos> | undefined {
+    const section = this.section('seqno_bounds')
+    if (section === undefined) return undefined
+    const { offset, length } = section
+    const type = BLOCK_TYPE_SEQNO_BOUNDS
+    const block = loader.loadPayload(this, offset, length, type, 'seqno bounds')
+    const payload = workspace.shared.copy(block.address, block.length)
+    const { dataBytes } = this.meta
+    return decodeSeqnoBounds(payload, { file: this.file.path, offset, dataBytes })
   }
 
   #checkShape({ compare }: KeyOrder): void {

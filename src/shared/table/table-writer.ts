@@ -17,12 +17,14 @@ import {
   normalizeRangeTombstones,
   type RangeTombstone,
 } from '../format/range-tombstone.js'
+import { type BlockSeqnos, encodeSeqnoBounds } from '../format/seqno-bounds.js'
 import { encodeTableMeta, type TableMeta } from '../format/table-meta.js'
 import type { FileSystem, SyncMode, WritableFile } from '../fs/file-system.js'
 import {
   BLOCK_TYPE_DATA,
   BLOCK_TYPE_META,
   BLOCK_TYPE_RANGE_TOMBSTONE,
+  BLOCK_TYPE_SEQNO_BOUNDS,
   TABLE_SUMS_BYTES,
   TABLE_SUMS_HASHES,
   TABLE_SUMS_HASHES_CAPACITY,
@@ -64,6 +66,8 @@ export interface TableShape {
   readonly filter: FilterShape
   /** Estimated index size above which the index gets two levels. */
   readonly indexSpillBytes: number
+  /** True to record the seqnos of each data block. */
+  readonly hasSeqnoBounds: boolean
   readonly initialLevel: number
   /** What the meta block names as the writing program. */
   readonly writerVersion: string
@@ -97,6 +101,10 @@ export class TableWriter {
   #firstKey: Uint8Array = new Uint8Array(0)
   #blockCount = 0
   #plainBytes = 0
+  /** Seqnos of the blocks that were sealed. */
+  #seqnoMin = Number.POSITIVE_INFINITY
+  #seqnoMax = 0
+  #blockSeqnos: BlockSeqnos[] = []
 
   constructor(workspace: Workspace, fs: FileSystem, shape: TableShape) {
     const { shared, heap } = workspace
@@ -162,6 +170,9 @@ export class TableWriter {
     this.#firstKey = new Uint8Array(0)
     this.#blockCount = 0
     this.#plainBytes = 0
+    this.#seqnoMin = Number.POSITIVE_INFINITY
+    this.#seqnoMax = 0
+    this.#blockSeqnos = []
   }
 
   /** ADD_NO_SPACE: gives the block more room, for an entry of `entryBytes` at least. */
@@ -175,8 +186,20 @@ export class TableWriter {
     if (this.#blockCount === 0) this.#firstKey = this.#readFirstKey()
     const block = this.#sealer.seal(this.#builder, BLOCK_TYPE_DATA, this.shape.compression)
     this.#index.add(this.#lastKeyPlace(), this.#sum(TABLE_SUMS_LAST_SEQNO), block)
+    this.#takeSeqnos(block.offset)
     this.#blockCount++
     this.#plainBytes += block.plainLength
+  }
+
+  /** The kernel sums up the seqnos of one block at a time. */
+  #takeSeqnos(offset: number): void {
+    const { shared } = this.#workspace
+    const min = this.#sum(TABLE_SUMS_SEQNO_MIN)
+    const max = this.#sum(TABLE_SUMS_SEQNO_MAX)
+    if (this.shape.hasSeqnoBounds) this.#blockSeqnos.push({ offset, min, max })
+    this.#seqnoMin = Math.min(this.#seqnoMin, min)
+    this.#seqnoMax = Math.max(this.#seqnoMax, max)
+    shared.kernel.table_sums_next_block(this.sumsAddress)
   }
 
   /** The hash array is full: turns it into a filter partition. */
@@ -198,6 +221,12 @@ export class TableWriter {
     const sections: Section[] = [{ name: 'data', offset: 0, length: dataBytes }]
     const index = this.#writeIndex(sections)
     sections.push(...this.#filter.write(this.#sealer, this.shape.indexCompression))
+    if (this.shape.hasSeqnoBounds) {
+      const payload = encodeSeqnoBounds(this.#blockSeqnos)
+      this.#section(sections, 'seqno_bounds', () =>
+        this.#sealer.sealPayload(BLOCK_TYPE_SEQNO_BOUNDS, payload),
+      )
+    }
     const tombstones = normalizeRangeTombstones(
       ending.rangeTombstones,
       this.#workspace.order.compare,
@@ -322,8 +351,8 @@ export class TableWriter {
     dataBytes: number,
     indexBlockCount: number,
   ): TableMeta {
-    const entriesMin = this.#sum(TABLE_SUMS_SEQNO_MIN)
-    const entriesMax = this.#sum(TABLE_SUMS_SEQNO_MAX)
+    const entriesMin = this.#seqnoMin
+    const entriesMax = this.#seqnoMax
     const seqnos = tombstones.map((tombstone) => tombstone.seqno)
     const isSentinelOnly = ending.isSentinelOnly === true
     if (!isSentinelOnly) seqnos.push(entriesMin, entriesMax)

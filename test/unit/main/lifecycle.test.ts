@@ -35,6 +35,7 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   lastKeyValue: (tree) => tree.lastKeyValue(),
   isEmpty: (tree) => tree.isEmpty(),
   len: (tree) => tree.len(),
+  scanSinceSeqno: (tree) => tree.scanSinceSeqno(0)[Symbol.dispose](),
   snapshot: (tree) => tree.snapshot(),
   rotateMemtable: (tree) => tree.rotateMemtable(),
   flush: (tree) => tree.flush(),

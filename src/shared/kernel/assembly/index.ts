@@ -42,7 +42,7 @@ export {
 export { resident_block_convert, resident_index_convert } from './restart-block'
 export { index_search_at, resident_search_at } from './resident-block'
 export { cache_find_at, cache_init, cache_insert } from './block-cache'
-export { table_add_at, table_sums_reset } from './table-entries'
+export { table_add_at, table_sums_next_block, table_sums_reset } from './table-entries'
 export { merge_build, source_set_entry } from './merge'
 export { compaction_run } from './compaction-stream'
 export { scan_run } from './scan'

@@ -52,6 +52,12 @@ export function table_sums_reset(sums: usize): void {
   store<u32>(sums, 0, TABLE_SUMS_HASHES_COUNT)
 }
 
+/** Starts to sum up the seqnos of the next block; the caller has taken those of the last one. */
+export function table_sums_next_block(sums: usize): void {
+  store<u64>(sums, u64.MAX_VALUE, TABLE_SUMS_SEQNO_MIN)
+  store<u64>(sums, 0, TABLE_SUMS_SEQNO_MAX)
+}
+
 /** True where `key` is the last one added. */
 export function is_last_key(sums: usize, key: usize, keyLength: i32): bool {
   const lastLength = load<i32>(sums, TABLE_SUMS_LAST_KEY_LENGTH)
