@@ -7,16 +7,12 @@ import { SequentialFile } from '../shared/fs/sequential-file.js'
 import { type BlockGiver, RunCursor } from '../shared/iterator/run-cursor.js'
 import type { CompactionJob, JobResult, TableInput } from '../shared/jobs/jobs.js'
 import { WANTED_DATA } from '../shared/kernel/layout.js'
-import { GrowingBuffer } from '../shared/memory/workspace.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
 import { ResidentTable } from '../shared/table/resident-table.js'
 import { TableFile } from '../shared/table/table-file.js'
 import type { ActorContext } from './actor-context.js'
 import { writeMerged } from './merge-writer.js'
 import { OutputTables } from './output-tables.js'
-
-/** First size of a cursor's block: two default ones. */
-const BLOCK_BYTES_FIRST = 8 * 1024
 
 /** Opens the job's inputs, and closes all of them whatever happens. */
 class InputTables {
@@ -38,16 +34,18 @@ class InputTables {
   openRuns(): RunCursor[] {
     const { workspace } = this.#context
     const giver: BlockGiver = {
-      get: ({ table }, kind, offset, size) =>
-        kind === WANTED_DATA
-          ? this.#loader.loadData(table, offset, size)
-          : this.#loader.loadIndex(table, offset, size, 0, table.meta.dataBytes),
+      cacheAddress: 0,
+      get: ({ table }, kind, offset, size) => {
+        const { address, length } =
+          kind === WANTED_DATA
+            ? this.#loader.loadData(table, offset, size)
+            : this.#loader.loadIndex(table, offset, size, 0, table.meta.dataBytes)
+        return { address, length, isCached: false }
+      },
     }
     return this.#job.runs.map((run) => {
       const tables = run.map((input) => this.#openTable(input))
-      const span = { tables, from: 0, to: tables.length }
-      const block = new GrowingBuffer(workspace.heap, BLOCK_BYTES_FIRST)
-      return new RunCursor(workspace, giver, span, false, block)
+      return new RunCursor(workspace, giver, tables)
     })
   }
 

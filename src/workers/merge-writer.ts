@@ -67,7 +67,7 @@ function buildMerge({ workspace }: ActorContext, inputs: readonly MergeInput[]):
     const source = sources + rank * SOURCE_BYTES
     shared.setU32(source + SOURCE_RANK, rank)
     if (typeof input !== 'number') {
-      input.seek(source, undefined)
+      input.open(source)
       return
     }
     const cursor = heap.allocate(MEMTABLE_CURSOR_BYTES)
@@ -128,7 +128,7 @@ export function writeMerged(
       if (event === EVENT_WANTS_BLOCK) {
         const number = shared.getU32(merge + MERGE_WANTED)
         const input = inputs[number]
-        if (typeof input === 'object') input.advance(sources + number * SOURCE_BYTES)
+        if (typeof input === 'object') input.feed(sources + number * SOURCE_BYTES)
       } else if (event === EVENT_BLOCK_FULL) {
         output.writer.sealBlock()
         if (output.isFull) shared.setU32(compaction + COMPACTION_ROTATE, 1)

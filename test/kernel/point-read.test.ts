@@ -14,11 +14,9 @@ import {
   READ_FOUND_SEQNO,
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
+  READ_GIVEN,
   READ_KEY,
   READ_KEY_LENGTH,
-  READ_LOADED,
-  READ_LOADED_BYTES,
-  READ_LOADED_COUNT,
   READ_PRESENT,
   READ_SEQNO,
   READ_STATE,
@@ -51,7 +49,6 @@ class Reader {
   readonly #cache: BlockCache
   readonly #tables: ReadonlyMap<number, ResidentTable>
   readonly #read = heap.allocate(READ_BYTES)
-  readonly #loaded = heap.allocate(READ_LOADED_BYTES * 64)
   readonly #key = heap.allocate(65_535)
   readonly #state: number
 
@@ -72,7 +69,6 @@ class Reader {
     shared.setU32(read + READ_KEY, this.#key)
     shared.setU32(read + READ_KEY_LENGTH, key.length)
     shared.setU64(read + READ_SEQNO, seqno)
-    shared.setU32(read + READ_LOADED, this.#loaded)
     const own: number[] = []
     let result = shared.kernel.point_read(read)
     while (result === READ_WANTS_BLOCK) {
@@ -87,7 +83,7 @@ class Reader {
   dispose(): void {
     this.#provider.dispose()
     this.#cache.dispose()
-    for (const piece of [this.#read, this.#loaded, this.#key]) heap.free(piece)
+    for (const piece of [this.#read, this.#key]) heap.free(piece)
   }
 
   #result(result: number, key: Uint8Array): Version | undefined {
@@ -114,7 +110,7 @@ class Reader {
     shared.setU32(read + READ_FOUND_VALUE, copy)
   }
 
-  /** Loads the wanted block; a copy of it is named for the case that the cache drops it. */
+  /** Loads the wanted block; the read gets a copy of it, so that what the cache holds does not matter. */
   #load(read: number, own: number[]): void {
     wanted++
     this.#keepValue(read, own)
@@ -125,16 +121,11 @@ class Reader {
       shared.getU64(read + READ_WANTED_OFFSET),
       shared.getU32(read + READ_WANTED_SIZE),
     )
-    const count = shared.getU32(read + READ_LOADED_COUNT)
-    if (count >= 64) throw new Error('the read wants blocks without end')
+    if (own.length > 100) throw new Error('the read wants blocks without end')
     const copy = heap.allocate(block.length)
     own.push(copy)
     shared.bytes.copyWithin(copy, block.address, block.address + block.length)
-    const record = this.#loaded + READ_LOADED_BYTES * count
-    shared.setU32(record, table.address)
-    shared.setU32(record + 4, copy)
-    shared.setU64(record + 8, shared.getU64(read + READ_WANTED_OFFSET))
-    shared.setU32(read + READ_LOADED_COUNT, count + 1)
+    shared.setU32(read + READ_GIVEN, copy)
   }
 }
 

@@ -24,6 +24,8 @@ export class CountingFileSystem implements FileSystem {
       path,
       size: () => file.size(),
       read: (target, offset) => file.read(target, offset),
+      readLater: async (target, offset) =>
+        file.readLater?.(target, offset) ?? file.read(target, offset),
       close: this.#counted(() => file.close()),
     }
   }

@@ -15,6 +15,7 @@ import {
   SOURCE_BYTES,
   SOURCE_CURSOR,
   SOURCE_ENDED,
+  SOURCE_FIRST,
   SOURCE_GIVEN,
   SOURCE_GLOBAL_SEQNO,
   SOURCE_INDEX,
@@ -106,6 +107,8 @@ export class KernelMerge {
     const block = this.#waiting[number]!.shift()
     const target = this.#blocks[number]!
     shared.setU32(address + SOURCE_TYPE, SOURCE_TYPE_BLOCK)
+    shared.setU32(address + SOURCE_CURSOR, 0)
+    shared.setU32(address + SOURCE_FIRST, 0)
     if (target !== 0) {
       const end = target + this.#workspace.heap.sizeOf(target)
       shared.bytes.fill(MANGLED, target, end)

@@ -21,7 +21,7 @@ import {
 } from '../../shared/format/range-tombstone.js'
 import type { BlockSeqnos } from '../../shared/format/seqno-bounds.js'
 import { noOperands, RangeScan } from '../../shared/iterator/range-scan.js'
-import type { ReadView } from '../../shared/iterator/read-view.js'
+import { PartialView } from '../../shared/iterator/read-state.js'
 import type { BlockGiver } from '../../shared/iterator/run-cursor.js'
 import {
   KIND_INDIRECTION,
@@ -70,7 +70,7 @@ const EVENT_BYTES = 200
 
 /** One memtable or one table, and how to read it. */
 interface Source {
-  readonly view: ReadView
+  readonly view: PartialView
   readonly table: ResidentTable | undefined
   readonly bounds: ReadonlyMap<number, BlockSeqnos> | undefined
 }
@@ -130,12 +130,12 @@ class ChangeScan {
     const tables = view.runs.flatMap((run) => run.tables.map((table) => ({ ...run, table })))
     this.#sources = [
       ...view.memtables.map((memtable) => ({
-        view: { ...NOTHING, memtables: [memtable] },
+        view: new PartialView(workspace, [memtable], []),
         table: undefined,
         bounds: undefined,
       })),
       ...tables.map(({ level, table }) => ({
-        view: { ...NOTHING, runs: [{ level, tables: [table] }] },
+        view: new PartialView(workspace, [], [{ level, tables: [table] }]),
         table,
         bounds: options.isFull ? undefined : table.table.readSeqnoBounds(workspace, core.loader),
       })),
@@ -181,6 +181,7 @@ class ChangeScan {
   }
 
   dispose(): void {
+    for (const { view } of this.#sources) view[Symbol.dispose]()
     this.#core.workspace.heap.free(this.#emptyBlock)
   }
 
@@ -214,8 +215,10 @@ class ChangeScan {
   #giver({ bounds }: Source, from: number, to: number): BlockGiver {
     const { provider } = this.#core
     if (bounds === undefined) return provider
-    const empty = { address: this.#emptyBlock, length: RESIDENT_SLOTS }
+    const empty = { address: this.#emptyBlock, length: RESIDENT_SLOTS, isCached: false }
     return {
+      // Cursors must not find by themselves what is to be passed over.
+      cacheAddress: 0,
       get: (table, kind, offset, size) => {
         if (kind !== WANTED_DATA) return provider.get(table, kind, offset, size)
         const { globalSeqno } = table.placement
@@ -227,8 +230,6 @@ class ChangeScan {
     }
   }
 }
-
-const NOTHING: ReadView = { stateAddress: 0, memtables: [], runs: [], rangeTombstones: [] }
 
 /** False where the source's seqnos lie outside the window as a whole. */
 function mayHold({ table }: Source, from: number, to: number): boolean {

@@ -23,13 +23,10 @@ import {
   READ_FOUND_SEQNO,
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
+  READ_GIVEN,
   READ_HAS_HASH,
   READ_KEY,
   READ_KEY_LENGTH,
-  READ_LOADED,
-  READ_LOADED_BYTES,
-  READ_LOADED_COUNT,
-  READ_MEMTABLES_DONE,
   READ_RUN,
   READ_SEQNO,
   READ_STATE,
@@ -40,24 +37,24 @@ import {
   READ_WANTS_BLOCK,
 } from '../../shared/kernel/layout.js'
 import type { Workspace } from '../../shared/memory/workspace.js'
+import type { WantedBlock } from '../../shared/table/block-fetch.js'
 import type { BlockProvider } from '../../shared/table/block-provider.js'
 import type { ResidentTable } from '../../shared/table/resident-table.js'
-
-/** Blocks that one read may hold outside the cache: one data block for each run of L0, and a few more. */
-const LOADED_MAX = 1024
 
 /** Resolves the operands of a key on the slow path. */
 export type Resolver = (view: ReadView, key: Uint8Array, seqno: number) => Uint8Array | undefined
 
+/** What became of a read. */
+export type Verdict = 'absent' | 'value' | 'operand'
+
 export class PointReader {
+  readonly provider: BlockProvider
   readonly #workspace: Workspace
-  readonly #provider: BlockProvider
   readonly #resolve: Resolver
   readonly #read: number
   readonly #key: number
-  readonly #loaded: number
-  /** Pieces with blocks, or a saved value, of the read at hand. */
-  readonly #held: number[] = []
+  /** A piece with a value that was saved from the cache, of the read at hand; 0 for none. */
+  #saved = 0
   /** Where the last found value lies. */
   valueAddress = 0
   valueLength = 0
@@ -67,14 +64,12 @@ export class PointReader {
   constructor(workspace: Workspace, provider: BlockProvider, resolve: Resolver) {
     const { shared, heap } = workspace
     this.#workspace = workspace
-    this.#provider = provider
+    this.provider = provider
     this.#resolve = resolve
     this.#read = heap.allocate(READ_BYTES)
     this.#key = heap.allocate(KEY_BYTES_MAX + 8)
-    this.#loaded = heap.allocate(READ_LOADED_BYTES * LOADED_MAX)
     shared.setU32(this.#read + READ_CACHE, provider.cache.address)
     shared.setU32(this.#read + READ_KEY, this.#key)
-    shared.setU32(this.#read + READ_LOADED, this.#loaded)
   }
 
   /** Where a key is to be put before {@link find}; KEY_BYTES_MAX bytes. */
@@ -82,13 +77,31 @@ export class PointReader {
     return this.#key
   }
 
+  /** The READ structure of {@link find}, as it was left. */
+  get readAddress(): number {
+    return this.#read
+  }
+
   /**
    * Looks up the key of `keyLength` bytes at {@link keyAddress}. True where it has a value, whose place is then in the
    * fields; valid until the next call.
    */
   find(view: ReadView, keyLength: number, seqno: number): boolean {
+    const { kernel } = this.#workspace.shared
+    const read = this.#read
+    let outcome = this.begin(view, keyLength, seqno)
+    while (outcome === READ_WANTS_BLOCK) {
+      this.#loadWanted(view)
+      outcome = kernel.point_read(read)
+    }
+    const verdict = this.judge(read, view, outcome)
+    if (verdict === 'operand') return this.#findResolved(view, keyLength, seqno)
+    return verdict === 'value'
+  }
+
+  /** The first part of {@link find}: as far as memory goes. Returns what the kernel does. */
+  begin(view: ReadView, keyLength: number, seqno: number): number {
     const { shared } = this.#workspace
-    const { kernel } = shared
     const read = this.#read
     shared.setU32(read + READ_STATE, view.stateAddress)
     shared.setU32(read + READ_KEY_LENGTH, keyLength)
@@ -96,28 +109,57 @@ export class PointReader {
     shared.setU32(read + READ_HAS_HASH, 0)
     shared.setU32(read + READ_RUN, 0)
     shared.setU32(read + READ_FOUND, 0)
-    shared.setU32(read + READ_LOADED_COUNT, 0)
-    shared.setU32(read + READ_MEMTABLES_DONE, 0)
-    shared.setU32(read + READ_WANTED_TABLE, 0)
-    if (this.#held.length > 0) this.#releaseHeld()
-    let outcome = kernel.point_read(read)
-    while (outcome === READ_WANTS_BLOCK) {
-      this.#loadWanted(view)
-      outcome = kernel.point_read(read)
-    }
-    if (outcome === READ_ABSENT) return false
+    shared.setU32(read + READ_GIVEN, 0)
+    if (this.#saved !== 0) this.#releaseSaved()
+    return shared.kernel.point_read(read)
+  }
+
+  /**
+   * What a READ that came to its end means. With a value its place is in the fields, valid until a block is loaded; an
+   * operand is the caller's to resolve.
+   */
+  judge(read: number, view: ReadView, outcome: number): Verdict {
+    if (outcome === READ_ABSENT) return 'absent'
+    const { shared } = this.#workspace
     const kind = shared.getU32(read + READ_FOUND_KIND)
-    if (kind === KIND_TOMBSTONE || kind === KIND_WEAK_TOMBSTONE) return false
+    if (kind === KIND_TOMBSTONE || kind === KIND_WEAK_TOMBSTONE) return 'absent'
     this.resolved = undefined
     this.valueAddress = shared.getU32(read + READ_FOUND_VALUE)
     this.valueLength = shared.getU32(read + READ_FOUND_VALUE_LENGTH)
-    if (kind === KIND_MERGE_OPERAND) return this.#findResolved(view, keyLength, seqno)
+    if (kind === KIND_MERGE_OPERAND) return 'operand'
     if (kind === KIND_INDIRECTION) throw unreadableIndirection()
-    if (view.rangeTombstones.length === 0) return true
+    if (view.rangeTombstones.length === 0) return 'value'
+    const key = shared.view(shared.getU32(read + READ_KEY), shared.getU32(read + READ_KEY_LENGTH))
+    const seqno = shared.getU64(read + READ_SEQNO)
     const found = shared.getU64(read + READ_FOUND_SEQNO)
-    return (
-      coveringSeqno(view, shared.view(this.#key, keyLength), seqno, shared.order.compare) <= found
-    )
+    return coveringSeqno(view, key, seqno, shared.order.compare) <= found ? 'value' : 'absent'
+  }
+
+  /** The block that a READ wants. */
+  wanted(read: number, view: ReadView): WantedBlock {
+    const { shared } = this.#workspace
+    return {
+      table: findTable(view, shared.getU32(read + READ_WANTED_TABLE)),
+      kind: shared.getU32(read + READ_WANTED_KIND),
+      offset: shared.getU64(read + READ_WANTED_OFFSET),
+      size: shared.getU32(read + READ_WANTED_SIZE),
+    }
+  }
+
+  /**
+   * Filling the cache may move what was found in it: copies a READ's candidate, from an earlier run of L0, to a piece that
+   * is the caller's to free. 0 where there is none, or where it is `saved`, such a piece already.
+   */
+  save(read: number, saved: number): number {
+    const { shared, heap } = this.#workspace
+    if (shared.getU32(read + READ_FOUND) === 0) return 0
+    const value = shared.getU32(read + READ_FOUND_VALUE)
+    if (value === saved) return 0
+    const length = shared.getU32(read + READ_FOUND_VALUE_LENGTH)
+    const copy = heap.allocate(length)
+    shared.bytes.copyWithin(copy, value, value + length)
+    shared.setU32(read + READ_FOUND_VALUE, copy)
+    return copy
   }
 
   /** A copy of the value found last. */
@@ -131,10 +173,9 @@ export class PointReader {
 
   dispose(): void {
     const { heap } = this.#workspace
-    this.#releaseHeld()
+    this.#releaseSaved()
     heap.free(this.#read)
     heap.free(this.#key)
-    heap.free(this.#loaded)
   }
 
   #findResolved(view: ReadView, keyLength: number, seqno: number): boolean {
@@ -146,47 +187,22 @@ export class PointReader {
     return true
   }
 
-  /** Loads the block that the read wants: into the cache, or, where that cannot hold it, into a piece for this read. */
+  /** Loads the block that the read wants, into the cache where that can hold it. */
   #loadWanted(view: ReadView): void {
-    const { shared, heap } = this.#workspace
+    const { shared } = this.#workspace
     const read = this.#read
-    const address = shared.getU32(read + READ_WANTED_TABLE)
-    const table = findTable(view, address)
-    const kind = shared.getU32(read + READ_WANTED_KIND)
-    const offset = shared.getU64(read + READ_WANTED_OFFSET)
-    // Filling the cache may move what was found in it: a candidate from an earlier run of L0 is saved first.
-    if (shared.getU32(read + READ_FOUND) !== 0) this.#saveFound()
-    const block = this.#provider.get(table, kind, offset, shared.getU32(read + READ_WANTED_SIZE))
-    if (block.isCached) return
-    const copy = heap.allocate(block.length)
-    this.#held.push(copy)
-    shared.bytes.copyWithin(copy, block.address, block.address + block.length)
-    const count = shared.getU32(read + READ_LOADED_COUNT)
-    if (count >= LOADED_MAX) {
-      throw new VarveError(
-        'VARVE_OUT_OF_MEMORY',
-        'a read met more uncacheable blocks than it can hold',
-      )
+    const copy = this.save(read, this.#saved)
+    if (copy !== 0) {
+      this.#releaseSaved()
+      this.#saved = copy
     }
-    const record = this.#loaded + READ_LOADED_BYTES * count
-    shared.setU32(record, address)
-    shared.setU32(record + 4, copy)
-    shared.setU64(record + 8, offset)
-    shared.setU32(read + READ_LOADED_COUNT, count + 1)
+    const { table, kind, offset, size } = this.wanted(read, view)
+    shared.setU32(read + READ_GIVEN, this.provider.get(table, kind, offset, size).address)
   }
 
-  #saveFound(): void {
-    const { shared, heap } = this.#workspace
-    const value = shared.getU32(this.#read + READ_FOUND_VALUE)
-    const length = shared.getU32(this.#read + READ_FOUND_VALUE_LENGTH)
-    const copy = heap.allocate(length)
-    this.#held.push(copy)
-    shared.bytes.copyWithin(copy, value, value + length)
-    shared.setU32(this.#read + READ_FOUND_VALUE, copy)
-  }
-
-  #releaseHeld(): void {
-    for (const piece of this.#held.splice(0)) this.#workspace.heap.free(piece)
+  #releaseSaved(): void {
+    if (this.#saved !== 0) this.#workspace.heap.free(this.#saved)
+    this.#saved = 0
   }
 }
 

@@ -6,18 +6,8 @@
  */
 import { assert } from '../../shared/base/errors.js'
 import type { RangeTombstone } from '../../shared/format/range-tombstone.js'
+import { publishState } from '../../shared/iterator/read-state.js'
 import type { ReadView, ViewRun } from '../../shared/iterator/read-view.js'
-import {
-  RUN_BYTES,
-  RUN_LEVEL,
-  RUN_TABLE_COUNT,
-  RUN_TABLES,
-  STATE_BYTES,
-  STATE_MEMTABLE_COUNT,
-  STATE_MEMTABLES,
-  STATE_RUN_COUNT,
-  STATE_RUNS,
-} from '../../shared/kernel/layout.js'
 import type { Workspace } from '../../shared/memory/workspace.js'
 import type { Memtable } from './memtable.js'
 import type { Version } from './version.js'
@@ -69,7 +59,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     }
     this.runs = runs
     this.#tableTombstones = tombstones
-    this.stateAddress = this.#publish()
+    this.stateAddress = publishState(workspace, this.memtables, runs)
   }
 
   /** Range tombstones of memtables and tables; the active memtable may gain some. Asked for on each read. */
@@ -96,35 +86,5 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     this.#workspace.heap.free(this.stateAddress)
     for (const { table } of this.version.tables()) table.release()
     for (const memtable of this.#newestFirst) memtable.release()
-  }
-
-  /** Writes STATE, memtable list, run records and table lists into one piece. */
-  #publish(): number {
-    const { shared, heap } = this.#workspace
-    const tableCount = this.runs.reduce((sum, run) => sum + run.tables.length, 0)
-    const bytes =
-      STATE_BYTES + 8 * this.memtables.length + RUN_BYTES * this.runs.length + 4 * tableCount
-    const state = heap.allocate(bytes)
-    const memtables = state + STATE_BYTES
-    const runs = memtables + 8 * this.memtables.length
-    let tables = runs + RUN_BYTES * this.runs.length
-    shared.setU32(state + STATE_MEMTABLE_COUNT, this.memtables.length)
-    shared.setU32(state + STATE_RUN_COUNT, this.runs.length)
-    shared.setU32(state + STATE_MEMTABLES, memtables)
-    shared.setU32(state + STATE_RUNS, runs)
-    this.memtables.forEach((address, i) => {
-      shared.setU32(memtables + 4 * i, address)
-    })
-    this.runs.forEach((run, i) => {
-      const record = runs + RUN_BYTES * i
-      shared.setU32(record + RUN_LEVEL, run.level)
-      shared.setU32(record + RUN_TABLE_COUNT, run.tables.length)
-      shared.setU32(record + RUN_TABLES, tables)
-      for (const table of run.tables) {
-        shared.setU32(tables, table.address)
-        tables += 4
-      }
-    })
-    return state
   }
 }

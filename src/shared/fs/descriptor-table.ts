@@ -10,6 +10,49 @@ import type { FileSystem, ReadableFile } from './file-system.js'
 /** Files that stay open where nothing else is said. */
 export const DESCRIPTOR_CAPACITY_DEFAULT = 256
 
+/** A file that stands for a path and is opened when it is read. */
+export class DescribedFile implements ReadableFile {
+  readonly path: string
+  readonly fs: FileSystem
+  readonly #table: DescriptorTable
+  readonly #name: string
+
+  constructor(table: DescriptorTable, fs: FileSystem, path: string, name: string) {
+    this.#table = table
+    this.fs = fs
+    this.path = path
+    this.#name = name
+  }
+
+  /** Files that its table keeps open at once. */
+  get capacity(): number {
+    return this.#table.capacity
+  }
+
+  /** The file itself; good until another one is opened. */
+  open(): ReadableFile {
+    return this.#table.acquire(this.fs, this.path, this.#name)
+  }
+
+  size(): number {
+    return this.open().size()
+  }
+
+  read(target: Uint8Array, offset: number): number {
+    return this.open().read(target, offset)
+  }
+
+  async readLater(target: Uint8Array, offset: number): Promise<number> {
+    const file = this.open()
+    return file.readLater?.(target, offset) ?? file.read(target, offset)
+  }
+
+  /** Closes the descriptor, if there is one. */
+  close(): void {
+    this.#table.evict(this.#name)
+  }
+}
+
 export class DescriptorTable {
   readonly capacity: number
   /** Open files, the one used longest ago first. */
@@ -34,28 +77,24 @@ export class DescriptorTable {
   file(fs: FileSystem, path: string): ReadableFile {
     const system = this.#systems.get(fs) ?? this.#systems.size
     this.#systems.set(fs, system)
-    const name = `${system}:${path}`
-    return {
-      path,
-      size: () => this.#acquire(fs, path, name).size(),
-      read: (target, offset) => this.#acquire(fs, path, name).read(target, offset),
-      close: () => this.#evict(name),
-    }
+    return new DescribedFile(this, fs, path, `${system}:${path}`)
   }
 
   /** Closes all descriptors; files are opened again when they are read. */
   close(): void {
-    for (const name of [...this.#open.keys()]) this.#evict(name)
+    for (const name of [...this.#open.keys()]) this.evict(name)
   }
 
-  #evict(name: string): void {
+  /** For {@link DescribedFile}. */
+  evict(name: string): void {
     const file = this.#open.get(name)
     if (file === undefined) return
     this.#open.delete(name)
     file.close()
   }
 
-  #acquire(fs: FileSystem, path: string, name: string): ReadableFile {
+  /** For {@link DescribedFile}. */
+  acquire(fs: FileSystem, path: string, name: string): ReadableFile {
     const open = this.#open.get(name)
     if (open !== undefined) {
       this.#open.delete(name)
@@ -66,7 +105,7 @@ export class DescriptorTable {
     this.#open.set(name, file)
     if (this.#open.size > this.capacity) {
       const [oldest] = this.#open.keys()
-      if (oldest !== undefined) this.#evict(oldest)
+      if (oldest !== undefined) this.evict(oldest)
     }
     return file
   }

@@ -20,7 +20,7 @@ import type {
 
 /** A call that can fail. */
 export type FileOperation =
-  | Exclude<keyof FileSystem, 'kind'>
+  | Exclude<keyof FileSystem, 'kind' | 'readMany'>
   | Exclude<keyof ReadableFile | keyof WritableFile, 'path' | 'close'>
 
 /** One call about to happen. */
@@ -184,6 +184,14 @@ class FaultReadableFile implements ReadableFile {
 
   read(target: Uint8Array, offset: number): number {
     return this.#owner.call('read', this.path, () => this.#inner.read(target, offset))
+  }
+
+  async readLater(target: Uint8Array, offset: number): Promise<number> {
+    return this.#owner.call(
+      'readLater',
+      this.path,
+      () => this.#inner.readLater?.(target, offset) ?? this.#inner.read(target, offset),
+    )
   }
 
   close(): void {

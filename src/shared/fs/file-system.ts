@@ -28,7 +28,19 @@ export interface ReadableFile {
    * short but at the end.
    */
   read(target: Uint8Array, offset: number): number
+  /**
+   * The same off the calling thread, which waiting for the disk would hold up; `target` is the read's until it has ended.
+   * A file that is closed meanwhile ends its reads first. Where it is missing, {@link read} is called.
+   */
+  readLater?(target: Uint8Array, offset: number): Promise<number>
   close(): void
+}
+
+/** One read of a batch; see {@link ReadableFile.read}. */
+export interface ReadRequest {
+  readonly file: ReadableFile
+  readonly offset: number
+  readonly target: Uint8Array
 }
 
 /** A file being written front to back. */
@@ -63,6 +75,10 @@ export interface FileSystem {
    */
   readonly kind: 'std' | 'memory' | 'io_uring' | 'custom'
   openRead(path: string): ReadableFile
+  /**
+   * Several reads of its own files in one call: what each read. Where it is missing, they are read one by one.
+   */
+  readMany?(requests: readonly ReadRequest[]): number[]
   /** Creates a file that must not exist yet. */
   create(path: string): WritableFile
   /**

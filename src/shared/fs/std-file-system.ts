@@ -8,6 +8,7 @@
  * I2: a handle is closed once; a second `close` does nothing.
  */
 import * as fs from 'node:fs'
+import { promisify } from 'node:util'
 import { ioError, VarveError } from '../base/errors.js'
 import { type DescriptorLock, descriptorLock } from './directory-lock.js'
 import type {
@@ -33,6 +34,8 @@ class StdFile {
   readonly path: string
   readonly #descriptor: number
   #isOpen = true
+  /** Reads under way in other threads; the descriptor stays open for them, or they would read another file's bytes. */
+  #pendingCount = 0
 
   constructor(path: string, descriptor: number) {
     this.path = path
@@ -51,9 +54,27 @@ class StdFile {
   close(): void {
     if (!this.#isOpen) return
     this.#isOpen = false
+    if (this.#pendingCount === 0) this.#closeDescriptor()
+  }
+
+  /** Runs `work` on the descriptor, which is closed after it at the earliest. */
+  protected async hold<T>(work: (descriptor: number) => Promise<T>): Promise<T> {
+    const { descriptor } = this
+    this.#pendingCount++
+    try {
+      return await work(descriptor)
+    } finally {
+      this.#pendingCount--
+      if (!this.#isOpen && this.#pendingCount === 0) this.#closeDescriptor()
+    }
+  }
+
+  #closeDescriptor(): void {
     attempt('close', this.path, () => fs.closeSync(this.#descriptor))
   }
 }
+
+const readFile = promisify(fs.read)
 
 class StdReadableFile extends StdFile implements ReadableFile {
   read(target: Uint8Array, offset: number): number {
@@ -72,6 +93,23 @@ class StdReadableFile extends StdFile implements ReadableFile {
       }
       return done
     })
+  }
+
+  async readLater(target: Uint8Array, offset: number): Promise<number> {
+    try {
+      return await this.hold(async (descriptor) => {
+        let done = 0
+        while (done < target.length) {
+          const left = target.length - done
+          const { bytesRead } = await readFile(descriptor, target, done, left, offset + done)
+          if (bytesRead === 0) break
+          done += bytesRead
+        }
+        return done
+      })
+    } catch (error) {
+      throw ioError('read', this.path, error)
+    }
   }
 }
 

@@ -6,7 +6,7 @@
  * I2: a row is valid until the next batch is asked for.
  */
 import { VarveError } from '../base/errors.js'
-import type { CompareKeys, KeyBound, KeyRangeBounds } from '../base/key-order.js'
+import type { KeyBound, KeyRangeBounds } from '../base/key-order.js'
 import {
   EVENT_BATCH_FULL,
   EVENT_DONE,
@@ -14,9 +14,7 @@ import {
   EVENT_OPERAND,
   EVENT_WANTS_BLOCK,
   KIND_VALUE,
-  MERGE_HEAP,
   MERGE_REVERSE,
-  MERGE_SOURCE_COUNT,
   MERGE_SOURCES,
   MERGE_WANTED,
   ROW_BYTES,
@@ -42,15 +40,10 @@ import {
   SCAN_TENTATIVE,
   SCAN_TOP,
   SOURCE_BYTES,
-  SOURCE_CURSOR,
-  SOURCE_RANK,
-  SOURCE_TYPE,
-  SOURCE_TYPE_MEMTABLE,
 } from '../kernel/layout.js'
 import type { GrowingBuffer, Workspace } from '../memory/workspace.js'
-import type { ResidentTable } from '../table/resident-table.js'
-import { coveringSeqno, type ReadView } from './read-view.js'
-import { type BlockGiver, type BoundRef, RunCursor, type TableSpan } from './run-cursor.js'
+import { coveringSeqno, type ReadView, type ViewRun } from './read-view.js'
+import { type BlockGiver, feedSource } from './run-cursor.js'
 import { ScanMemory } from './scan-memory.js'
 
 /** A batch is as large as this while a scan goes on: what a cache of the processor holds beside everything else. */
@@ -70,7 +63,7 @@ export interface ScanRange extends KeyRangeBounds {
 }
 
 /** How a scan has a key's merge operands resolved: the value, or undefined where the key turns out to be absent. */
-export type OperandResolver = (key: Uint8Array) => Uint8Array | undefined
+export type OperandResolver = (key: Uint8Array) => Uint8Array | undefined | typeof LATER
 
 /** One row of a batch, by its place in the shared memory. */
 export interface Row {
@@ -80,38 +73,17 @@ export interface Row {
   readonly valueLength: number
 }
 
-/** The number of the first table of a run for which `isAt` holds; it holds for all behind it too. */
-function firstTable(
-  tables: readonly ResidentTable[],
-  isAt: (table: ResidentTable) => boolean,
-): number {
-  let low = 0
-  let high = tables.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (isAt(tables[middle] as ResidentTable)) high = middle
-    else low = middle + 1
-  }
-  return low
-}
+/** A row that a scan fills in. */
+export type WritableRow = { -readonly [Field in keyof Row]: Row[Field] }
 
-/** The tables of a run that may hold keys of the range. */
-function spanOf(
-  tables: readonly ResidentTable[],
-  { lower, upper }: KeyRangeBounds,
-  compare: CompareKeys,
-): TableSpan {
-  let from = 0
-  let to = tables.length
-  if (lower !== undefined) {
-    const least = lower.isInclusive ? 0 : 1
-    from = firstTable(tables, ({ table }) => compare(table.meta.keyMax, lower.key) >= least)
-  }
-  if (upper !== undefined) {
-    const least = upper.isInclusive ? 1 : 0
-    to = firstTable(tables, ({ table }) => compare(table.meta.keyMin, upper.key) >= least)
-  }
-  return { tables, from, to }
+/** A resolver answers this where it has to wait; the scan asks again. */
+export const LATER = Symbol('later')
+
+/** A bound in the shared memory. */
+interface BoundRef {
+  readonly address: number
+  readonly length: number
+  readonly isInclusive: boolean
 }
 
 export class RangeScan {
@@ -120,21 +92,28 @@ export class RangeScan {
   readonly #range: ScanRange
   readonly #resolve: OperandResolver
   readonly #memory: ScanMemory
-  readonly #sources: number
+  readonly #giver: BlockGiver
   readonly #batch: GrowingBuffer
-  /** Lower and upper bound in the shared memory. */
-  readonly #lower: BoundRef | undefined
-  readonly #upper: BoundRef | undefined
-  /** One for each run; their sources come behind those of the memtables. */
-  readonly #cursors: RunCursor[] = []
+  /** Where the walk starts, and where it ends. */
+  #start: BoundRef | undefined
+  readonly #end: BoundRef | undefined
+  /** How far the sources are: not placed, being placed (some want a block), or placed and merged. */
+  #stage: 'apart' | 'seeking' | 'merging' = 'apart'
+  /** A source wants a block that was not at hand. */
+  #isHungry = false
+  /** The batch at hand is being filled. */
+  #isFilling = false
+  /** A key's operands are to be resolved before the scan goes on. */
+  #hasOperand = false
   #isDone = false
   #isWidening = false
   #isDisposed = false
   /** Offset of the next row in the batch, and of the end of its rows. */
   #at = 0
-  #end = 0
+  #top = 0
   #batchNumber = 0
 
+  /** Reads nothing yet. */
   constructor(
     workspace: Workspace,
     giver: BlockGiver,
@@ -144,34 +123,41 @@ export class RangeScan {
   ) {
     const { shared } = workspace
     this.#workspace = workspace
+    this.#giver = giver
     this.#view = view
     this.#range = range
     this.#resolve = resolve
     const memory = ScanMemory.take(workspace)
     this.#memory = memory
     this.#batch = memory.batch
-    this.#lower = this.#place(range.lower, memory.lower)
-    this.#upper = this.#place(range.upper, memory.upper)
-    for (const { tables } of view.runs) {
-      const span = spanOf(tables, range, shared.order.compare)
-      if (span.from >= span.to) continue
-      const block = memory.block(this.#cursors.length)
-      this.#cursors.push(new RunCursor(workspace, giver, span, range.isReverse, block))
-    }
+    const { isReverse, lower, upper } = range
+    this.#start = this.#place(isReverse ? upper : lower, memory.start)
+    const end = this.#place(isReverse ? lower : upper, memory.end)
+    this.#end = end
     const { merge } = memory
-    const sourceCount = view.memtables.length + this.#cursors.length
-    this.#sources = memory.sources(sourceCount)
-    shared.setU32(merge + MERGE_REVERSE, range.isReverse ? 1 : 0)
-    shared.setU32(merge + MERGE_SOURCES, this.#sources)
-    shared.setU32(merge + MERGE_SOURCE_COUNT, sourceCount)
-    shared.setU32(merge + MERGE_HEAP, this.#sources + SOURCE_BYTES * sourceCount)
-    try {
-      // Reads the first block of every run, any of which may be damaged.
-      this.#seekSources()
-    } catch (error) {
-      this.dispose()
-      throw error
-    }
+    const sources = memory.sources(view.memtables.length, view.runs.length)
+    shared.setU32(merge + MERGE_REVERSE, isReverse ? 1 : 0)
+    shared.setU32(merge + MERGE_SOURCES, sources)
+    const { cacheAddress } = giver
+    const address = end?.address ?? 0
+    shared.kernel.merge_open(merge, view.stateAddress, cacheAddress, address, end?.length ?? 0)
+    this.#initScan()
+  }
+
+  /**
+   * Starts anew at `start`, in the same direction, towards the same end; what was read ahead is dropped.
+   * REQUIRES: `start` lies inside the range.
+   */
+  seek(start: KeyBound | undefined): void {
+    this.#start = this.#place(start, this.#memory.start)
+    this.#stage = 'apart'
+    this.#isHungry = false
+    this.#isFilling = false
+    this.#hasOperand = false
+    this.#isDone = false
+    this.#isWidening = false
+    this.#at = 0
+    this.#top = 0
     this.#initScan()
   }
 
@@ -179,10 +165,19 @@ export class RangeScan {
    * Steps to the next row and reads its place into `row`; false at the end.
    * @throws VARVE_CHECKSUM_MISMATCH and other codes of damage where a block cannot be read
    */
-  next(row: { -readonly [Field in keyof Row]: Row[Field] }): boolean {
+  next(row: WritableRow): boolean {
+    const isThere = this.tryNext(row)
+    if (isThere === undefined) {
+      throw new VarveError('VARVE_ASSERTION', 'a scan that cannot wait was told to wait')
+    }
+    return isThere
+  }
+
+  /** As {@link next}; undefined where it has to wait for a block or a resolved key: call again when that is at hand. */
+  tryNext(row: WritableRow): boolean | undefined {
     const { shared } = this.#workspace
     for (;;) {
-      while (this.#at < this.#end) {
+      while (this.#at < this.#top) {
         const address = this.#batch.address + this.#at
         this.#at += shared.getU32(address + ROW_BYTES)
         row.keyAddress = address + ROW_KEY
@@ -193,7 +188,7 @@ export class RangeScan {
         if (!this.#isCovered(row, shared.getU64(address + ROW_SEQNO))) return true
       }
       if (this.#isDone) return false
-      this.#fill()
+      if (!this.#fill()) return undefined
     }
   }
 
@@ -217,7 +212,7 @@ export class RangeScan {
   }
 
   get batchLength(): number {
-    return this.#end
+    return this.#top
   }
 
   dispose(): void {
@@ -225,8 +220,8 @@ export class RangeScan {
     this.#isDisposed = true
     this.#isDone = true
     this.#at = 0
-    this.#end = 0
-    for (const cursor of this.#cursors) cursor.dispose()
+    this.#top = 0
+    this.#workspace.shared.kernel.merge_release(this.#memory.merge)
     this.#memory.give()
   }
 
@@ -238,52 +233,31 @@ export class RangeScan {
     return { address: buffer.address, length: key.length, isInclusive }
   }
 
-  /** Places every source on its first entry and builds the heap. */
-  #seekSources(): void {
-    const { shared } = this.#workspace
-    const { kernel } = shared
-    const { memtables } = this.#view
-    const bound = this.#range.isReverse ? this.#upper : this.#lower
-    const sourceCount = memtables.length + this.#cursors.length
-    let source = this.#sources
-    for (let number = 0; number < sourceCount; number++) {
-      shared.setU32(source + SOURCE_RANK, number)
-      const memtable = memtables[number]
-      if (memtable === undefined) {
-        this.#cursors[number - memtables.length]?.seek(source, bound)
-      } else {
-        const cursor = this.#memory.cursor(sourceCount, number)
-        kernel.memtable_cursor_init(cursor, memtable)
-        shared.setU32(source + SOURCE_TYPE, SOURCE_TYPE_MEMTABLE)
-        shared.setU32(source + SOURCE_CURSOR, cursor)
-        kernel.source_set_entry(source, this.#seekMemtable(cursor, bound))
-      }
-      source += SOURCE_BYTES
-    }
-    kernel.merge_build(this.#memory.merge)
-  }
-
-  #seekMemtable(cursor: number, bound: BoundRef | undefined): number {
+  /** Places every source and builds the heap; false where a block is not at hand. */
+  #placeSources(): boolean {
     const { kernel } = this.#workspace.shared
-    const { isReverse } = this.#range
-    if (bound === undefined) {
-      return isReverse ? kernel.memtable_cursor_last(cursor) : kernel.memtable_cursor_first(cursor)
+    const { merge } = this.#memory
+    let event: number
+    if (this.#stage === 'apart') {
+      const start = this.#start
+      const isBehind = start !== undefined && start.isInclusive === this.#range.isReverse
+      event = kernel.merge_seek(merge, start?.address ?? 0, start?.length ?? 0, isBehind ? 1 : 0)
+      this.#stage = 'seeking'
+    } else {
+      event = kernel.merge_start(merge)
     }
-    const { address, length, isInclusive } = bound
-    if (isReverse) {
-      return isInclusive
-        ? kernel.memtable_cursor_seek_upto(cursor, address, length)
-        : kernel.memtable_cursor_seek_before(cursor, address, length)
+    while (event === EVENT_WANTS_BLOCK) {
+      if (!this.#feed()) return false
+      event = kernel.merge_start(merge)
     }
-    return isInclusive
-      ? kernel.memtable_cursor_seek(cursor, address, length)
-      : kernel.memtable_cursor_seek_behind(cursor, address, length)
+    this.#stage = 'merging'
+    return true
   }
 
   #initScan(): void {
     const { shared } = this.#workspace
-    const { isReverse, seqno, flags, rowsWanted = BATCH_ROWS_FIRST } = this.#range
-    const bound = isReverse ? this.#lower : this.#upper
+    const { seqno, flags, rowsWanted = BATCH_ROWS_FIRST } = this.#range
+    const bound = this.#end
     const { scan, merge, key } = this.#memory
     shared.setU32(scan + SCAN_MERGE, merge)
     shared.setU32(scan + SCAN_TOP, 0)
@@ -306,25 +280,34 @@ export class RangeScan {
     shared.setU32(this.#memory.scan + SCAN_CAPACITY, this.#batch.capacity)
   }
 
-  /** Fills the batch anew. */
-  #fill(): void {
+  /** Fills the batch anew; false where that has to wait. */
+  #fill(): boolean {
+    if (this.#hasOperand) return this.#resolveOperand()
+    if (this.#isHungry && !this.#feed()) return false
+    if (this.#stage !== 'merging' && !this.#placeSources()) return false
     const { shared } = this.#workspace
     const { scan } = this.#memory
-    if (this.#isWidening) this.#widenBatch()
-    shared.setU32(scan + SCAN_TOP, 0)
-    shared.setU32(scan + SCAN_ROWS, 0)
-    this.#at = 0
-    this.#batchNumber++
+    if (!this.#isFilling) {
+      this.#isFilling = true
+      if (this.#isWidening) this.#widenBatch()
+      shared.setU32(scan + SCAN_TOP, 0)
+      shared.setU32(scan + SCAN_ROWS, 0)
+      this.#at = 0
+      this.#top = 0
+      this.#batchNumber++
+    }
     let event = shared.kernel.scan_run(scan)
     while (event === EVENT_WANTS_BLOCK || event === EVENT_NO_SPACE) {
-      if (event === EVENT_WANTS_BLOCK) this.#giveBlock()
-      else this.#growBatch(this.#batch.capacity * 2)
+      if (event === EVENT_NO_SPACE) this.#growBatch(this.#batch.capacity * 2)
+      else if (!this.#feed()) return false
       event = shared.kernel.scan_run(scan)
     }
-    this.#end = shared.getU32(scan + SCAN_TOP)
+    this.#isFilling = false
+    this.#top = shared.getU32(scan + SCAN_TOP)
     if (event === EVENT_DONE) this.#isDone = true
-    else if (event === EVENT_OPERAND) this.#resolveOperand()
+    else if (event === EVENT_OPERAND) return this.#resolveOperand()
     else if (event === EVENT_BATCH_FULL) this.#isWidening = true
+    return true
   }
 
   /** The second batch and those behind it are large. What the one before held has been read. */
@@ -339,21 +322,32 @@ export class RangeScan {
     this.#nameBatch()
   }
 
-  #giveBlock(): void {
-    const number = this.#workspace.shared.getU32(this.#memory.merge + MERGE_WANTED)
-    this.#cursors[number - this.#view.memtables.length]?.advance(
-      this.#sources + number * SOURCE_BYTES,
-    )
+  /** Gives the wanting source its block; false where that is not at hand. */
+  #feed(): boolean {
+    const { shared } = this.#workspace
+    const { merge } = this.#memory
+    const number = shared.getU32(merge + MERGE_WANTED)
+    const source = shared.getU32(merge + MERGE_SOURCES) + number * SOURCE_BYTES
+    const runNumber = number - this.#view.memtables.length
+    const tables = (this.#view.runs[runNumber] as ViewRun).tables
+    const buffers = this.#memory.buffers(runNumber)
+    this.#isHungry = !feedSource(this.#workspace, this.#giver, source, tables, buffers)
+    return !this.#isHungry
   }
 
-  /** Answers for a key whose newest version is a merge operand: its resolved value becomes the batch's only row. */
-  #resolveOperand(): void {
+  /**
+   * Answers for a key whose newest version is a merge operand: its resolved value becomes the batch's only row. False
+   * where that has to wait.
+   */
+  #resolveOperand(): boolean {
     const { shared } = this.#workspace
     const keyLength = shared.getU32(this.#memory.scan + SCAN_KEY_LENGTH)
     const key = shared.copy(this.#memory.key, keyLength)
     const value = this.#resolve(key)
-    this.#end = 0
-    if (value === undefined) return
+    this.#top = 0
+    this.#hasOperand = value === LATER
+    if (value === LATER) return false
+    if (value === undefined) return true
     const isKeyOnly = (this.#range.flags & SCAN_KEYS_ONLY) !== 0
     const bytes = (ROW_KEY + keyLength + (isKeyOnly ? 0 : value.length) + 7) & ~7
     if (bytes > this.#batch.capacity) this.#growBatch(bytes)
@@ -366,7 +360,8 @@ export class RangeScan {
     shared.setU64(row + ROW_SEQNO, Number.MAX_SAFE_INTEGER)
     shared.bytes.set(key, row + ROW_KEY)
     if (!isKeyOnly) shared.bytes.set(value, row + ROW_KEY + keyLength)
-    this.#end = bytes
+    this.#top = bytes
+    return true
   }
 
   #isCovered(row: Row, seqno: number): boolean {

@@ -6,7 +6,9 @@
  */
 import { KEY_BYTES_MAX } from '../base/limits.js'
 import { MEMTABLE_CURSOR_BYTES, MERGE_BYTES, SCAN_BYTES, SOURCE_BYTES } from '../kernel/layout.js'
+import { RUN_CURSOR_BYTES } from '../kernel/layout-cursor.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
+import { CursorBuffers } from './run-cursor.js'
 
 /** Sets kept for later, a workspace. */
 const IDLE_MAX = 4
@@ -14,10 +16,9 @@ const IDLE_MAX = 4
 /** A set whose batch and blocks grew beyond this, for large values or many runs, is not kept. */
 const IDLE_BYTES_MAX = 512 * 1024
 
-/** First sizes. Bounds are short as a rule, blocks of the default size. */
+/** First sizes. Bounds are short as a rule. */
 const BATCH_BYTES = 4 * 1024
 const BOUND_BYTES = 256
-const BLOCK_BYTES = 8 * 1024
 
 const idle = new WeakMap<Workspace, ScanMemory[]>()
 
@@ -28,11 +29,12 @@ export class ScanMemory {
   /** Where the kernel keeps the key at hand: KEY_BYTES_MAX bytes. */
   readonly key: number
   readonly batch: GrowingBuffer
-  readonly lower: GrowingBuffer
-  readonly upper: GrowingBuffer
+  /** The bounds, in the direction of the scan. */
+  readonly start: GrowingBuffer
+  readonly end: GrowingBuffer
   readonly #workspace: Workspace
   readonly #sources: GrowingBuffer
-  readonly #blocks: GrowingBuffer[] = []
+  readonly #buffers: CursorBuffers[] = []
 
   private constructor(workspace: Workspace) {
     const { heap } = workspace
@@ -41,9 +43,9 @@ export class ScanMemory {
     this.merge = heap.allocate(MERGE_BYTES)
     this.key = heap.allocate(KEY_BYTES_MAX + 8)
     this.batch = new GrowingBuffer(heap, BATCH_BYTES)
-    this.lower = new GrowingBuffer(heap, BOUND_BYTES)
-    this.upper = new GrowingBuffer(heap, BOUND_BYTES)
-    this.#sources = new GrowingBuffer(heap, sourcesBytes(8))
+    this.start = new GrowingBuffer(heap, BOUND_BYTES)
+    this.end = new GrowingBuffer(heap, BOUND_BYTES)
+    this.#sources = new GrowingBuffer(heap, sourcesBytes(2, 6))
   }
 
   /** A set for one scan, to be handed back by {@link give}. */
@@ -67,43 +69,36 @@ export class ScanMemory {
     else this.#free()
   }
 
-  /** Room for `count` sources, for the heap over them behind, and for their cursors: the first source's address. */
-  sources(count: number): number {
-    this.#sources.reserve(sourcesBytes(count))
+  /** Room for what `merge_open` makes of so many memtables and runs: its address. */
+  sources(memtableCount: number, runCount: number): number {
+    this.#sources.reserve(sourcesBytes(memtableCount, runCount))
     return this.#sources.address
   }
 
-  /** The cursor of memtable `number`, of `count` sources. */
-  cursor(count: number, number: number): number {
-    return this.#sources.address + headBytes(count) + MEMTABLE_CURSOR_BYTES * number
-  }
-
-  /** The buffer for the blocks of run `number`. */
-  block(number: number): GrowingBuffer {
-    const block = this.#blocks[number]
-    if (block !== undefined) return block
-    const fresh = new GrowingBuffer(this.#workspace.heap, BLOCK_BYTES)
-    this.#blocks[number] = fresh
-    return fresh
+  /** The buffers of run `number`. */
+  buffers(number: number): CursorBuffers {
+    // Runs are fed in any order.
+    while (this.#buffers.length <= number) {
+      this.#buffers.push(new CursorBuffers(this.#workspace.heap))
+    }
+    return this.#buffers[number] as CursorBuffers
   }
 
   get #growingBytes(): number {
-    return this.#blocks.reduce((sum, { capacity }) => sum + capacity, this.batch.capacity)
+    return this.#buffers.reduce((sum, { capacity }) => sum + capacity, this.batch.capacity)
   }
 
   #free(): void {
     const { heap } = this.#workspace
     for (const piece of [this.scan, this.merge, this.key]) heap.free(piece)
-    for (const buffer of [this.batch, this.lower, this.upper, this.#sources]) buffer.dispose()
-    for (const block of this.#blocks) block.dispose()
+    for (const buffer of [this.batch, this.start, this.end, this.#sources]) buffer.dispose()
+    for (const buffers of this.#buffers) buffers.dispose()
   }
 }
 
-/** Sources and the heap over them, to a multiple of 8. */
-function headBytes(count: number): number {
-  return (SOURCE_BYTES * count + 4 * count + 7) & ~7
-}
-
-function sourcesBytes(count: number): number {
-  return headBytes(count) + MEMTABLE_CURSOR_BYTES * count
+/** As `assembly/merge-open.ts` draws it. */
+function sourcesBytes(memtableCount: number, runCount: number): number {
+  const count = memtableCount + runCount
+  const heads = (SOURCE_BYTES * count + 4 * count + 7) & ~7
+  return heads + MEMTABLE_CURSOR_BYTES * memtableCount + RUN_CURSOR_BYTES * runCount
 }

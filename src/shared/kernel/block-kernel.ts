@@ -91,6 +91,8 @@ export interface BlockKernel {
     blockBytes: number,
     isMetadata: number,
   ): number
+  cache_pin(cache: number, block: number): number
+  cache_unpin(cache: number, block: number): void
 
   // assembly/table-entries.ts
   table_sums_reset(sums: number): void
@@ -111,8 +113,32 @@ export interface BlockKernel {
   merge_build(merge: number): void
   source_set_entry(source: number, entry: number): void
 
+  // assembly/merge-open.ts
+  merge_open(merge: number, state: number, cache: number, end: number, endLength: number): void
+  merge_seek(merge: number, key: number, keyLength: number, behind: number): number
+  merge_start(merge: number): number
+  merge_release(merge: number): void
+
+  // assembly/run-cursor.ts
+  run_cursor_seek(
+    cursor: number,
+    source: number,
+    key: number,
+    keyLength: number,
+    behind: number,
+  ): void
+  run_cursor_give(cursor: number, source: number, block: number): void
+  run_cursor_release(cursor: number): void
+
   // assembly/compaction-stream.ts, scan.ts, point-read.ts
   compaction_run(compaction: number): number
   scan_run(scan: number): number
   point_read(read: number): number
+  point_read_batch(
+    reads: number,
+    count: number,
+    state: number,
+    cache: number,
+    seqno: number,
+  ): number
 }

@@ -185,6 +185,10 @@ export const CACHE_MISSES = 80
 export const CACHE_INSERTIONS = 88
 export const CACHE_EVICTIONS = 96
 export const CACHE_USED_BYTES = 104
+/** Array of u32: how often each segment is pinned; pinned segments, and how many of them there may be. */
+export const CACHE_PINS = 112
+export const CACHE_PINNED_COUNT = 116
+export const CACHE_PINNED_MAX = 120
 export const CACHE_HEADER_BYTES = 128
 
 // A bucket: tags u32 x 8 (0 = free), then offsets u64 x 8, owners u32 x 8, addresses u32 x 8, uses u8 x 8.
@@ -210,7 +214,7 @@ export const SOURCE_VALUE = 24
 export const SOURCE_VALUE_LENGTH = 28
 export const SOURCE_KIND = 32
 export const SOURCE_TYPE = 36
-/** Address of the memtable cursor. */
+/** Address of the memtable's or the run's cursor; 0 for blocks that come one by one from the calling thread. */
 export const SOURCE_CURSOR = 40
 /** Address of the resident block, and the number of the current entry in it. */
 export const SOURCE_BLOCK = 44
@@ -220,6 +224,8 @@ export const SOURCE_STATE = 52
 export const SOURCE_GLOBAL_SEQNO = 56
 /** Recency: the lower one is newer and comes first among equal (key, seqno). */
 export const SOURCE_RANK = 64
+/** Reverse: entries of the block before this number are not the source's. */
+export const SOURCE_FIRST = 68
 export const SOURCE_BYTES = 72
 
 export const SOURCE_TYPE_MEMTABLE = 0
@@ -367,16 +373,13 @@ export const READ_WANTED_TABLE = 64
 export const READ_WANTED_KIND = 68
 export const READ_WANTED_OFFSET = 72
 export const READ_WANTED_SIZE = 80
-/** Blocks that the cache could not hold, loaded for this read: count, and an array of {table, address, offset u64}. */
-export const READ_LOADED_COUNT = 84
-export const READ_LOADED = 88
-/** 1: the level of the best answer is L0, where every run is asked. */
+/** The wanted block, loaded: set before the read goes on; 0 at its start. */
+export const READ_GIVEN = 84
+/** Reads of a batch: what the last call returned. */
+export const READ_OUTCOME = 88
+/** The level of the best answer: in L0 every run is asked. */
 export const READ_FOUND_LEVEL = 92
-/** The memtables are done (a resumed read does not ask them again). */
-export const READ_MEMTABLES_DONE = 96
-export const READ_BYTES = 104
-
-export const READ_LOADED_BYTES = 16
+export const READ_BYTES = 96
 
 export const READ_ABSENT = 0
 export const READ_PRESENT = 1

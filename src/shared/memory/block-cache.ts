@@ -2,7 +2,7 @@
  * The block cache of one or more trees: the memory that the cache kernel works on, and its counters. See
  * `kernel/assembly/block-cache.ts` for how it chooses what stays.
  *
- * Lookups run on any thread; main alone inserts.
+ * Lookups run on any thread; main alone inserts and pins.
  */
 import {
   CACHE_BUCKET_BYTES,
@@ -15,6 +15,8 @@ import {
   CACHE_INSERTIONS,
   CACHE_MISSES,
   CACHE_NEXT,
+  CACHE_PINNED_COUNT,
+  CACHE_PINS,
   CACHE_SEGMENT_BYTES,
   CACHE_SEGMENT_COUNT,
   CACHE_SEGMENTS,
@@ -74,6 +76,7 @@ export class BlockCache {
     set(CACHE_SEGMENTS, this.#take(segmentCount * segmentBytes))
     set(CACHE_FILLS, this.#take(segmentCount * 4))
     set(CACHE_NEXT, this.#take(segmentCount * 4))
+    set(CACHE_PINS, this.#take(segmentCount * 4))
     set(CACHE_SMALL_TARGET, Math.max(1, Math.round(segmentCount * SMALL_SHARE)))
     shared.kernel.cache_init(this.address)
   }
@@ -100,6 +103,20 @@ export class BlockCache {
       byteLength,
       metadata,
     )
+  }
+
+  /** Keeps a cached block where it is until {@link unpin}; false where too much is pinned already. */
+  pin(block: number): boolean {
+    return this.#shared.kernel.cache_pin(this.address, block) !== 0
+  }
+
+  unpin(block: number): void {
+    this.#shared.kernel.cache_unpin(this.address, block)
+  }
+
+  /** Segments of the cache that cannot be emptied now. */
+  get pinnedSegmentCount(): number {
+    return this.#shared.getU32(this.address + CACHE_PINNED_COUNT)
   }
 
   stats(): CacheStats {

@@ -67,10 +67,10 @@ export class BlockLoader {
     this.#resident = new GrowingBuffer(workspace.heap, BUFFER_BYTES)
   }
 
-  /** Loads a data block: a resident block. */
-  loadData(source: BlockSource, offset: number, size: number): LoadedBlock {
+  /** Loads a data block: a resident block. From `bytes`, where they were read already. */
+  loadData(source: BlockSource, offset: number, size: number, bytes?: Uint8Array): LoadedBlock {
     const place = this.#place(source, offset, size, 'data')
-    this.#read(source, place)
+    this.#read(source, place, bytes)
     const compression = source.dataCompression
     if (compression.kind === 'none' || compression.kind === 'lz4') {
       return this.#loadDataByKernel(
@@ -99,9 +99,10 @@ export class BlockLoader {
     size: number,
     handleMin: number,
     handleMax: number,
+    bytes?: Uint8Array,
   ): LoadedBlock {
     const place = this.#place(source, offset, size, 'index')
-    this.#read(source, place)
+    this.#read(source, place, bytes)
     const plain = this.#plaintext(source, place, BLOCK_TYPE_INDEX, source.indexCompression)
     return this.#convert(place, (target, capacity) =>
       this.#workspace.shared.kernel.resident_index_convert(
@@ -123,9 +124,10 @@ export class BlockLoader {
     size: number,
     type: number,
     kind: string,
+    bytes?: Uint8Array,
   ): LoadedBlock {
     const place = this.#place(source, offset, size, kind)
-    this.#read(source, place)
+    this.#read(source, place, bytes)
     return this.#plaintext(source, place, type, { kind: 'none' })
   }
 
@@ -162,8 +164,14 @@ export class BlockLoader {
     return place
   }
 
-  #read(source: BlockSource, place: BlockPlace): void {
+  /** Puts a block's bytes into the frame buffer: those that were read, or from the file. */
+  #read(source: BlockSource, place: BlockPlace, bytes: Uint8Array | undefined): void {
     this.#frame.reserve(place.size)
+    if (bytes !== undefined) {
+      if (bytes.length < place.size) throw blockError(BLOCK_ERROR_SHORT, place)
+      this.#workspace.shared.bytes.set(bytes, this.#frame.address)
+      return
+    }
     const target = this.#workspace.shared.view(this.#frame.address, place.size)
     if (source.file.read(target, place.offset) < place.size)
       throw blockError(BLOCK_ERROR_SHORT, place)

@@ -14,6 +14,11 @@ import { type ResidentTable, requireSoundFilter } from './resident-table.js'
 /** What kind of block a handle names: WANTED_DATA, WANTED_INDEX or WANTED_FILTER. */
 export type WantedKind = number
 
+/** A block, and whether it lies in the cache. */
+export interface ProvidedBlock extends LoadedBlock {
+  readonly isCached: boolean
+}
+
 /** A cached filter partition starts with its length (0: it excludes nothing), padded to 8 bytes. */
 const FILTER_PREFIX_BYTES = 8
 
@@ -34,18 +39,33 @@ export class BlockProvider {
     return this.#cache
   }
 
+  /** For scans: cursors look into the cache by themselves. */
+  get cacheAddress(): number {
+    return this.#cache.address
+  }
+
   /** A block's address and length; valid until the next call. `isCached` tells whether the cache holds it now. */
-  get(
+  get(table: ResidentTable, kind: WantedKind, offset: number, size: number): ProvidedBlock {
+    return this.find(table, kind, offset) ?? this.put(table, kind, offset, size)
+  }
+
+  /** The same, of memory only; undefined where the cache does not hold it. */
+  find(table: ResidentTable, kind: WantedKind, offset: number): ProvidedBlock | undefined {
+    const found = this.#cache.find(table.owner, offset)
+    if (found === 0) return undefined
+    return { address: found, length: this.#lengthOf(found, kind), isCached: true }
+  }
+
+  /** Loads a block, from `bytes` where they were read already, and puts it into the cache where that can hold it. */
+  put(
     table: ResidentTable,
     kind: WantedKind,
     offset: number,
     size: number,
-  ): LoadedBlock & { readonly isCached: boolean } {
-    const found = this.#cache.find(table.owner, offset)
-    if (found !== 0) return { address: found, length: this.#lengthOf(found, kind), isCached: true }
-    const block = this.#load(table, kind, offset, size)
+    bytes?: Uint8Array,
+  ): ProvidedBlock {
+    const { address, length } = this.#load(table, kind, offset, size, bytes)
     const isMetadata = kind !== WANTED_DATA
-    const { address, length } = block
     const cached = this.#cache.insert(table.owner, offset, address, length, isMetadata)
     if (cached === 0) return { address, length, isCached: false }
     return { address: cached, length, isCached: true }
@@ -62,17 +82,30 @@ export class BlockProvider {
     return shared.getU32(address + 8)
   }
 
-  #load(table: ResidentTable, kind: WantedKind, offset: number, size: number): LoadedBlock {
-    if (kind === WANTED_DATA) return this.#loader.loadData(table.table, offset, size)
+  #load(
+    table: ResidentTable,
+    kind: WantedKind,
+    offset: number,
+    size: number,
+    bytes: Uint8Array | undefined,
+  ): LoadedBlock {
+    if (kind === WANTED_DATA) return this.#loader.loadData(table.table, offset, size, bytes)
     if (kind === WANTED_INDEX) {
-      return this.#loader.loadIndex(table.table, offset, size, 0, table.table.meta.dataBytes)
+      const handleMax = table.table.meta.dataBytes
+      return this.#loader.loadIndex(table.table, offset, size, 0, handleMax, bytes)
     }
-    return this.#loadFilter(table, offset, size)
+    return this.#loadFilter(table, offset, size, bytes)
   }
 
-  #loadFilter(table: ResidentTable, offset: number, size: number): LoadedBlock {
+  #loadFilter(
+    table: ResidentTable,
+    offset: number,
+    size: number,
+    bytes: Uint8Array | undefined,
+  ): LoadedBlock {
     const { shared } = this.#workspace
-    const block = this.#loader.loadPayload(table.table, offset, size, BLOCK_TYPE_FILTER, 'filter')
+    const type = BLOCK_TYPE_FILTER
+    const block = this.#loader.loadPayload(table.table, offset, size, type, 'filter', bytes)
     const isOwn = table.table.section(FILTER_SECTIONS.varve.filter) !== undefined
     if (block.length > 0) requireSoundFilter(this.#workspace, table.table, offset, block, isOwn)
     this.#filterBuffer.reserve(FILTER_PREFIX_BYTES + block.length)

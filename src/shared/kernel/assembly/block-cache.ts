@@ -7,8 +7,11 @@
 //
 // An entry of the index is a slot of one of eight in its bucket; a full bucket gives up its least used slot.
 //
+// A pinned segment is passed over by eviction: what lies in it stays where it is, found or not. There are fewer pinned
+// segments than segments by three at least: two may be open, and one is left to be emptied.
+//
 // I1: a slot's address always points at a whole block, in a segment that belongs to a queue.
-// I2: one thread at a time inserts; lookups run on any thread and never write but to `uses`, a hint.
+// I2: one thread at a time inserts and pins; lookups run on any thread and never write but to `uses`, a hint.
 import {
   CACHE_BUCKET_ADDRESSES,
   CACHE_BUCKET_BYTES,
@@ -29,6 +32,9 @@ import {
   CACHE_MAIN_OPEN,
   CACHE_MISSES,
   CACHE_NEXT,
+  CACHE_PINNED_COUNT,
+  CACHE_PINNED_MAX,
+  CACHE_PINS,
   CACHE_RECORD_BLOCK,
   CACHE_RECORD_BYTES,
   CACHE_RECORD_OFFSET,
@@ -104,6 +110,35 @@ export function cache_find_at(cache: usize, owner: u32, offset: f64): i32 {
   return <i32>address
 }
 
+// @ts-ignore: decorator
+/** How often the segment that holds `block` is pinned: the address of that count. */
+@inline
+function pins_of(cache: usize, block: usize): usize {
+  const segment = (<u32>block - load<u32>(cache, CACHE_SEGMENTS)) / load<u32>(cache, CACHE_SEGMENT_BYTES)
+  return <usize>load<u32>(cache, CACHE_PINS) + (<usize>segment << 2)
+}
+
+/** Keeps a cached block where it is until {@link cache_unpin}; false where too much is pinned already. */
+export function cache_pin(cache: usize, block: usize): bool {
+  const pins = pins_of(cache, block)
+  const count = load<u32>(pins)
+  if (count == 0) {
+    const pinned = load<u32>(cache, CACHE_PINNED_COUNT)
+    if (pinned >= load<u32>(cache, CACHE_PINNED_MAX)) return false
+    store<u32>(cache, pinned + 1, CACHE_PINNED_COUNT)
+  }
+  store<u32>(pins, count + 1)
+  return true
+}
+
+/** Takes one pin back. */
+export function cache_unpin(cache: usize, block: usize): void {
+  const pins = pins_of(cache, block)
+  const count = load<u32>(pins) - 1
+  store<u32>(pins, count)
+  if (count == 0) store<u32>(cache, load<u32>(cache, CACHE_PINNED_COUNT) - 1, CACHE_PINNED_COUNT)
+}
+
 /** Takes the first segment off a queue: its number, or -1. */
 function shift(cache: usize, queue: usize): i32 {
   const segment = load<i32>(cache + queue)
@@ -168,6 +203,17 @@ function close_open_segment(cache: usize): void {
   push(cache, CACHE_MAIN_FIRST, main)
 }
 
+/** Takes the oldest segment that nobody pins off a queue: its number, or -1. Pinned ones go to the end. */
+function shift_unpinned(cache: usize, queue: usize): i32 {
+  const pins = <usize>load<u32>(cache, CACHE_PINS)
+  for (let left = load<u32>(cache + queue, QUEUE_COUNT); left > 0; left--) {
+    const segment = shift(cache, queue)
+    if (load<u32>(pins + (<usize>segment << 2)) == 0) return segment
+    push(cache, queue, segment)
+  }
+  return -1
+}
+
 /**
  * Empties one segment: blocks that were used move to the main queue while it has room, the other ones go. The
  * segment itself becomes free, or, where moved blocks need one, the main queue's next open segment.
@@ -176,8 +222,12 @@ function evict_segment(cache: usize): void {
   close_open_segment(cache)
   const smallCount = load<u32>(cache, CACHE_SMALL_COUNT)
   const mainCount = load<u32>(cache, CACHE_MAIN_COUNT)
-  const fromSmall = smallCount > 0 && (mainCount == 0 || smallCount >= load<u32>(cache, CACHE_SMALL_TARGET))
-  const segment = shift(cache, fromSmall ? CACHE_SMALL_FIRST : CACHE_MAIN_FIRST)
+  let fromSmall = smallCount > 0 && (mainCount == 0 || smallCount >= load<u32>(cache, CACHE_SMALL_TARGET))
+  let segment = shift_unpinned(cache, fromSmall ? CACHE_SMALL_FIRST : CACHE_MAIN_FIRST)
+  if (segment < 0) {
+    fromSmall = !fromSmall
+    segment = shift_unpinned(cache, fromSmall ? CACHE_SMALL_FIRST : CACHE_MAIN_FIRST)
+  }
   const segmentBytes = load<u32>(cache, CACHE_SEGMENT_BYTES)
   const start = <usize>load<u32>(cache, CACHE_SEGMENTS) + <usize>segment * segmentBytes
   const fills = <usize>load<u32>(cache, CACHE_FILLS)
@@ -314,6 +364,10 @@ export function cache_init(cache: usize): void {
     0,
     <usize>load<u32>(cache, CACHE_BUCKET_COUNT) * CACHE_BUCKET_BYTES,
   )
+  memory.fill(<usize>load<u32>(cache, CACHE_PINS), 0, <usize>segments << 2)
+  store<u32>(cache, 0, CACHE_PINNED_COUNT)
+  const half = segments >> 1
+  store<i32>(cache, half < segments - 3 ? half : segments - 3, CACHE_PINNED_MAX)
   for (let i = 0; i < segments; i++) store<i32>(next + (<usize>i << 2), i + 1 < segments ? i + 1 : -1)
   store<i32>(cache, segments > 0 ? 0 : -1, CACHE_FREE_FIRST)
   store<i32>(cache, -1, CACHE_SMALL_OPEN)

@@ -17,6 +17,7 @@ import {
   SOURCE_BYTES,
   SOURCE_CURSOR,
   SOURCE_ENDED,
+  SOURCE_FIRST,
   SOURCE_GIVEN,
   SOURCE_GLOBAL_SEQNO,
   SOURCE_HEAD,
@@ -45,6 +46,7 @@ import {
   entry_value_length,
 } from './memtable-entry'
 import { resident_entry } from './resident-block'
+import { run_cursor_advance } from './run-cursor'
 
 /** Returned beside the EVENT codes: the top source is positioned. */
 export const MERGE_READY = -1
@@ -104,8 +106,14 @@ function advance_source(source: usize, reverse: bool): void {
   }
   const index = load<i32>(source, SOURCE_INDEX) + (reverse ? -1 : 1)
   const count = load<i32>(<usize>load<u32>(source, SOURCE_BLOCK), RESIDENT_COUNT)
-  if (index < 0 || index >= count) {
-    store<u32>(source, SOURCE_WANTS_BLOCK, SOURCE_STATE)
+  if (reverse ? index < load<i32>(source, SOURCE_FIRST) : index >= count) {
+    const cursor = <usize>load<u32>(source, SOURCE_CURSOR)
+    if (cursor == 0) {
+      store<u32>(source, SOURCE_WANTS_BLOCK, SOURCE_STATE)
+      return
+    }
+    run_cursor_advance(cursor, source)
+    if (load<u32>(source, SOURCE_STATE) == SOURCE_GIVEN) load_block_entry(source)
     return
   }
   store<i32>(source, index, SOURCE_INDEX)

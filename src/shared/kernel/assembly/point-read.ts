@@ -1,11 +1,12 @@
 // The point read (semantics.md 6.1), top to bottom: memtables newest first, then runs in the order of the read state,
 // each gated by key range, seqno range and filter, then index, block, entry. One call where every block is cached; it
-// comes back to the calling thread only to have a block loaded, and is then called again with the same READ structure.
+// comes back to the calling thread only to have a block loaded, and is then called again with the same READ structure
+// and the block's address in it.
 //
 // Lock-free, any thread: what it reads is published before its address is, and stays while the read state is held.
 //
 // I1: in L0 every run is asked that could hold a newer version than the best found; deeper, the first hit ends the read.
-// I2: a resumed read goes on at READ_RUN; what was found before stays found.
+// I2: a resumed read goes on with the given block where it stood: it asks for no block twice, whatever the cache forgot.
 import {
   CACHE_HITS,
   FILTER_BURR,
@@ -14,6 +15,7 @@ import {
   INDEX_RECORD_OFFSET,
   INDEX_RECORD_SIZE,
   READ_ABSENT,
+  READ_BYTES,
   READ_CACHE,
   READ_FOUND,
   READ_FOUND_KIND,
@@ -21,14 +23,12 @@ import {
   READ_FOUND_SEQNO,
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
+  READ_GIVEN,
   READ_HASH,
   READ_HAS_HASH,
   READ_KEY,
   READ_KEY_LENGTH,
-  READ_LOADED,
-  READ_LOADED_BYTES,
-  READ_LOADED_COUNT,
-  READ_MEMTABLES_DONE,
+  READ_OUTCOME,
   READ_PRESENT,
   READ_RUN,
   READ_SEQNO,
@@ -100,23 +100,12 @@ function filter_contains(kind: u32, filter: usize, hash: u64): bool {
   return kind == FILTER_BURR ? burr_contains(filter, hash) : ribbon_contains(filter, hash)
 }
 
-/** A block of `table` at `offset`: from the cache, or among those that the calling thread loaded for this read; or 0. */
+/** A block of `table` at `offset`, where the cache holds it; or 0. */
 function find_block(read: usize, table: usize, offset: u64): usize {
   const cache = <usize>load<u32>(read, READ_CACHE)
   const cached = cache_find(cache, load<u32>(table, TABLE_OWNER), offset)
-  if (cached != 0) {
-    // The block that this read had loaded a moment ago is no hit.
-    const wasWanted = load<u32>(read, READ_WANTED_TABLE) == <u32>table && load<u64>(read, READ_WANTED_OFFSET) == offset
-    if (!wasWanted) store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
-    return cached
-  }
-  const count = load<i32>(read, READ_LOADED_COUNT)
-  const loaded = <usize>load<u32>(read, READ_LOADED)
-  for (let i = 0; i < count; i++) {
-    const record = loaded + <usize>i * READ_LOADED_BYTES
-    if (load<u32>(record) == <u32>table && load<u64>(record, 8) == offset) return <usize>load<u32>(record, 4)
-  }
-  return 0
+  if (cached != 0) store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
+  return cached
 }
 
 function want_block(read: usize, table: usize, kind: u32, record: usize): i32 {
@@ -155,6 +144,11 @@ function covering_table(run: usize, key: usize, keyLength: i32): usize {
   return isBelow ? 0 : table
 }
 
+/** Asks one partition of a filter. An empty one excludes nothing; the loader stores its length in front. */
+function partition_contains(read: usize, kind: u32, partition: usize): bool {
+  return load<u32>(partition) == 0 || filter_contains(kind, partition + 8, filter_hash(read))
+}
+
 /** Asks the table's filter: READ_ABSENT, READ_PRESENT for "maybe", or READ_WANTS_BLOCK for a partition. */
 function ask_filter(read: usize, table: usize, key: usize, keyLength: i32): i32 {
   const kind = load<u32>(table, TABLE_FILTER_KIND)
@@ -169,9 +163,7 @@ function ask_filter(read: usize, table: usize, key: usize, keyLength: i32): i32 
   const record = index_record(partitions, number)
   const filter = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
   if (filter == 0) return want_block(read, table, WANTED_FILTER, record)
-  // An empty partition excludes nothing; the loader stores its length in front.
-  if (load<u32>(filter) == 0) return READ_PRESENT
-  return filter_contains(kind, filter + 8, filter_hash(read)) ? READ_PRESENT : READ_ABSENT
+  return partition_contains(read, kind, filter) ? READ_PRESENT : READ_ABSENT
 }
 
 /** Books the entry of `block` as the best answer if it is the key's and newer than what was found. */
@@ -196,6 +188,13 @@ function take_entry(read: usize, table: usize, block: usize, key: usize, keyLeng
   store<u32>(read, valueLength, READ_FOUND_VALUE_LENGTH)
 }
 
+// @ts-ignore: decorator
+/** The read's seqno as the table's file counts: those of an ingested table all count from its global seqno. */
+@inline
+function local_seqno(read: usize, table: usize): u64 {
+  return load<u64>(read, READ_SEQNO) - load<u64>(table, TABLE_GLOBAL_SEQNO)
+}
+
 /** Looks into one table: READ_PRESENT when it is done, whatever came of it, or READ_WANTS_BLOCK. */
 function ask_table(read: usize, table: usize, key: usize, keyLength: i32): i32 {
   const seqno = load<u64>(read, READ_SEQNO)
@@ -203,26 +202,46 @@ function ask_table(read: usize, table: usize, key: usize, keyLength: i32): i32 {
   if (load<u32>(read, READ_FOUND) != 0) {
     if (load<u64>(table, TABLE_SEQNO_MAX) <= load<u64>(read, READ_FOUND_SEQNO)) return READ_PRESENT
   }
+  if (load<u64>(table, TABLE_GLOBAL_SEQNO) >= seqno) return READ_PRESENT
   const asked = ask_filter(read, table, key, keyLength)
   if (asked != READ_PRESENT) return asked == READ_ABSENT ? READ_PRESENT : asked
-  // Seqnos in the file are local; those of an ingested table all count from its global seqno.
-  const globalSeqno = load<u64>(table, TABLE_GLOBAL_SEQNO)
-  if (globalSeqno >= seqno) return READ_PRESENT
-  const local = seqno - globalSeqno
+  return search_table(read, table, key, keyLength)
+}
+
+/** The table may hold the key: its index, and the block. */
+function search_table(read: usize, table: usize, key: usize, keyLength: i32): i32 {
   let index = <usize>load<u32>(table, TABLE_INDEX)
   if ((load<u32>(table, TABLE_FLAGS) & TABLE_TWO_LEVEL) != 0) {
-    const number = index_search(index, key, keyLength, local)
+    const number = index_search(index, key, keyLength, local_seqno(read, table))
     if (number == load<i32>(index, INDEX_COUNT)) return READ_PRESENT
     const record = index_record(index, number)
     index = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
     if (index == 0) return want_block(read, table, WANTED_INDEX, record)
   }
+  return search_index(read, table, index, key, keyLength)
+}
+
+function search_index(read: usize, table: usize, index: usize, key: usize, keyLength: i32): i32 {
+  const local = local_seqno(read, table)
   const number = index_search(index, key, keyLength, local)
   if (number == load<i32>(index, INDEX_COUNT)) return READ_PRESENT
   const record = index_record(index, number)
   const block = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
   if (block == 0) return want_block(read, table, WANTED_DATA, record)
   take_entry(read, table, block, key, keyLength, local)
+  return READ_PRESENT
+}
+
+/** Goes on in the table that wanted `block`; as {@link ask_table}. */
+function resume_table(read: usize, block: usize, key: usize, keyLength: i32): i32 {
+  const table = <usize>load<u32>(read, READ_WANTED_TABLE)
+  const kind = load<u32>(read, READ_WANTED_KIND)
+  if (kind == WANTED_INDEX) return search_index(read, table, block, key, keyLength)
+  if (kind == WANTED_FILTER) {
+    const isMaybe = partition_contains(read, load<u32>(table, TABLE_FILTER_KIND), block)
+    return isMaybe ? search_table(read, table, key, keyLength) : READ_PRESENT
+  }
+  take_entry(read, table, block, key, keyLength, local_seqno(read, table))
   return READ_PRESENT
 }
 
@@ -248,31 +267,55 @@ function ask_memtables(read: usize, state: usize, key: usize, keyLength: i32): b
 
 /**
  * Finds the newest visible version of the key: READ_ABSENT, READ_PRESENT with the READ_FOUND fields set (the kind may
- * be a tombstone), or READ_WANTS_BLOCK with the READ_WANTED fields set.
+ * be a tombstone), or READ_WANTS_BLOCK with the READ_WANTED fields set: load it, set READ_GIVEN, and call again.
  */
 export function point_read(read: usize): i32 {
   const state = <usize>load<u32>(read, READ_STATE)
   const key = <usize>load<u32>(read, READ_KEY)
   const keyLength = load<i32>(read, READ_KEY_LENGTH)
-  if (load<u32>(read, READ_MEMTABLES_DONE) == 0) {
-    if (ask_memtables(read, state, key, keyLength)) return READ_PRESENT
-    store<u32>(read, 1, READ_MEMTABLES_DONE)
-  }
+  const given = <usize>load<u32>(read, READ_GIVEN)
+  if (given == 0 && ask_memtables(read, state, key, keyLength)) return READ_PRESENT
   const runCount = load<i32>(state, STATE_RUN_COUNT)
   const runs = <usize>load<u32>(state, STATE_RUNS)
-  for (let i = load<i32>(read, READ_RUN); i < runCount; i++) {
+  let i = load<i32>(read, READ_RUN)
+  if (given != 0) {
+    store<u32>(read, 0, READ_GIVEN)
+    if (resume_table(read, given, key, keyLength) == READ_WANTS_BLOCK) return READ_WANTS_BLOCK
+    store<u32>(read, load<u32>(runs + <usize>i * RUN_BYTES, RUN_LEVEL), READ_FOUND_LEVEL)
+    i++
+  }
+  for (; i < runCount; i++) {
     const run = runs + <usize>i * RUN_BYTES
     const level = load<u32>(run, RUN_LEVEL)
-    const found = load<u32>(read, READ_FOUND) != 0
-    if (found && level != load<u32>(read, READ_FOUND_LEVEL)) return READ_PRESENT
+    if (load<u32>(read, READ_FOUND) != 0 && level != load<u32>(read, READ_FOUND_LEVEL)) return READ_PRESENT
     const table = covering_table(run, key, keyLength)
-    if (table != 0) {
-      store<i32>(read, i, READ_RUN)
-      if (ask_table(read, table, key, keyLength) == READ_WANTS_BLOCK) return READ_WANTS_BLOCK
-      if (load<u32>(read, READ_FOUND) != 0) {
-        if (!found) store<u32>(read, level, READ_FOUND_LEVEL)
-      }
-    }
+    if (table == 0) continue
+    store<i32>(read, i, READ_RUN)
+    if (ask_table(read, table, key, keyLength) == READ_WANTS_BLOCK) return READ_WANTS_BLOCK
+    store<u32>(read, level, READ_FOUND_LEVEL)
   }
   return load<u32>(read, READ_FOUND) != 0 ? READ_PRESENT : READ_ABSENT
+}
+
+/**
+ * Starts `count` reads that lie one behind the other at `reads`, with READ_KEY and READ_KEY_LENGTH set: each goes as far
+ * as memory goes. The number of those that want a block; READ_OUTCOME tells what became of each.
+ */
+export function point_read_batch(reads: usize, count: i32, state: usize, cache: usize, seqno: f64): i32 {
+  const limit = <u64>seqno
+  let wanting = 0
+  for (let i = 0; i < count; i++) {
+    const read = reads + <usize>i * READ_BYTES
+    store<u32>(read, <u32>state, READ_STATE)
+    store<u32>(read, <u32>cache, READ_CACHE)
+    store<u64>(read, limit, READ_SEQNO)
+    store<u32>(read, 0, READ_HAS_HASH)
+    store<u32>(read, 0, READ_RUN)
+    store<u32>(read, 0, READ_FOUND)
+    store<u32>(read, 0, READ_GIVEN)
+    const outcome = point_read(read)
+    store<i32>(read, outcome, READ_OUTCOME)
+    if (outcome == READ_WANTS_BLOCK) wanting++
+  }
+  return wanting
 }

@@ -149,11 +149,13 @@ t.test('a block that cannot be read: the error comes out, and the memory goes ba
   })
   const table = states.table(versions, { blockSize: 20 })
   const runs = [{ level: 1, tables: [table] }]
-  const view = { stateAddress: 0, memtables: [], runs, rangeTombstones: [] }
+  const stateAddress = states.publish([], runs)
+  const view = { stateAddress, memtables: [], runs, rangeTombstones: [] }
   const failing = (after: number) => {
     let left = after
     const provider = new BlockProvider(workspace, states.loader, new BlockCache(shared, heap, 0))
     return {
+      cacheAddress: 0,
       get: (...block: Parameters<BlockProvider['get']>) => {
         if (left-- === 0) throw new VarveError('VARVE_IO', 'the disk is gone')
         return provider.get(...block)

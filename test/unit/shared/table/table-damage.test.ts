@@ -17,6 +17,7 @@ import { TableFile } from '../../../../src/shared/table/table-file.js'
 import type { TableShape } from '../../../../src/shared/table/table-writer.js'
 import { decodeTable } from '../../../support/decoder/index.js'
 import { Random, runSeed } from '../../../support/random.js'
+import { TestStates } from '../../../support/states.js'
 import { fileSystemWith, writeTable } from '../../../support/tables.js'
 import { difference } from '../../../support/versions.js'
 import { testWorkspace } from '../../../support/workspace.js'
@@ -31,6 +32,7 @@ const workspace = testWorkspace(512)
 const { shared, heap } = workspace
 const loader = new BlockLoader(workspace)
 const provider = new BlockProvider(workspace, loader, new BlockCache(shared, heap, 0))
+const states = new TestStates(workspace, random)
 
 /** Everything that a table holds: entries, and range tombstones as text. */
 function readAll(bytes: Uint8Array): { versions: Version[]; tombstones: string } {
@@ -46,12 +48,9 @@ function readAll(bytes: Uint8Array): { versions: Version[]; tombstones: string }
 }
 
 function scanAll(resident: ResidentTable): Version[] {
-  const view = {
-    stateAddress: 0,
-    memtables: [],
-    runs: [{ level: 1, tables: [resident] }],
-    rangeTombstones: [],
-  }
+  const runs = [{ level: 1, tables: [resident] }]
+  const stateAddress = states.publish([], runs)
+  const view = { stateAddress, memtables: [], runs, rangeTombstones: [] }
   const range = {
     lower: undefined,
     upper: undefined,
@@ -73,6 +72,7 @@ function scanAll(resident: ResidentTable): Version[] {
     }
   } finally {
     scan.dispose()
+    states.release()
   }
   return versions
 }

@@ -1,0 +1,345 @@
+// Walks the data blocks of one run, in either direction, and hands them to a merge source one by one. Blocks that the
+// cache holds are pinned there and read in place; for any other one the source stops (SOURCE_WANTS_BLOCK) until the
+// calling thread gives it. The thread that owns the merge; scans and compactions alike.
+//
+//   TABLE ──→ PARTITION_SEEK or _STEP (two-level tables only) ──→ BLOCK_SEEK or _STEP ──→ the source stands on an entry
+//     ↑                    ↑                                              │
+//     └──── used up ───────┴──────────────── used up ─────────────────────┘
+//
+// I1: blocks come in key order (or reversed), each once; a table that lies behind the end is not opened.
+// I2: a wanted block may come at any time later: nothing that the cursor keeps lies in the cache unpinned.
+import {
+  CACHE_HITS,
+  INDEX_COUNT,
+  INDEX_RECORD_OFFSET,
+  INDEX_RECORD_SIZE,
+  RESIDENT_COUNT,
+  SOURCE_BLOCK,
+  SOURCE_ENDED,
+  SOURCE_FIRST,
+  SOURCE_GIVEN,
+  SOURCE_GLOBAL_SEQNO,
+  SOURCE_INDEX,
+  SOURCE_STATE,
+  SOURCE_TYPE,
+  SOURCE_TYPE_BLOCK,
+  SOURCE_WANTS_BLOCK,
+  TABLE_FLAGS,
+  TABLE_GLOBAL_SEQNO,
+  TABLE_INDEX,
+  TABLE_KEY_MAX,
+  TABLE_KEY_MAX_LENGTH,
+  TABLE_KEY_MIN,
+  TABLE_KEY_MIN_LENGTH,
+  TABLE_OWNER,
+  TABLE_RESTRICTION,
+  TABLE_RESTRICTION_LENGTH,
+  TABLE_TWO_LEVEL,
+  WANTED_DATA,
+  WANTED_INDEX,
+} from '../layout'
+import {
+  RUN_CURSOR_BEHIND,
+  RUN_CURSOR_BOUND,
+  RUN_CURSOR_BOUND_LENGTH,
+  RUN_CURSOR_CACHE,
+  RUN_CURSOR_END,
+  RUN_CURSOR_END_LENGTH,
+  RUN_CURSOR_INDEX,
+  RUN_CURSOR_INDEX_NUMBER,
+  RUN_CURSOR_PINNED_BLOCK,
+  RUN_CURSOR_PINNED_INDEX,
+  RUN_CURSOR_RESTRICTED,
+  RUN_CURSOR_REVERSE,
+  RUN_CURSOR_STAGE,
+  RUN_CURSOR_TABLE,
+  RUN_CURSOR_TABLES,
+  RUN_CURSOR_TABLE_COUNT,
+  RUN_CURSOR_TOP_NUMBER,
+  RUN_CURSOR_WANTED_KIND,
+  RUN_CURSOR_WANTED_OFFSET,
+  RUN_CURSOR_WANTED_SIZE,
+} from '../layout-cursor'
+import { cache_find, cache_pin, cache_unpin } from './block-cache'
+import { compare_keys } from './bytes'
+import { index_record, index_search, resident_search } from './resident-block'
+
+// Stages: what is opened next. A SEEK looks for the bound, a STEP enters at the near end.
+const STAGE_TABLE: u32 = 0
+const STAGE_PARTITION_SEEK: u32 = 1
+const STAGE_PARTITION_STEP: u32 = 2
+const STAGE_BLOCK_SEEK: u32 = 3
+const STAGE_BLOCK_STEP: u32 = 4
+
+// @ts-ignore: decorator
+@inline
+function is_reverse(cursor: usize): bool {
+  return load<u32>(cursor, RUN_CURSOR_REVERSE) != 0
+}
+
+// @ts-ignore: decorator
+@inline
+function go(cursor: usize, stage: u32): void {
+  store<u32>(cursor, stage, RUN_CURSOR_STAGE)
+}
+
+// @ts-ignore: decorator
+@inline
+function table_number(tables: usize, number: i32): usize {
+  return <usize>load<u32>(tables + (<usize>number << 2))
+}
+
+/** The table at hand, or 0 beyond either end of the run. */
+function table_of(cursor: usize): usize {
+  const number = load<i32>(cursor, RUN_CURSOR_TABLE)
+  if (number < 0 || number >= load<i32>(cursor, RUN_CURSOR_TABLE_COUNT)) return 0
+  return table_number(<usize>load<u32>(cursor, RUN_CURSOR_TABLES), number)
+}
+
+function release(cursor: usize, field: usize): void {
+  const block = <usize>load<u32>(cursor + field)
+  if (block == 0) return
+  cache_unpin(<usize>load<u32>(cursor, RUN_CURSOR_CACHE), block)
+  store<u32>(cursor + field, 0)
+}
+
+/** The block of `record`, pinned in the cache; 0 where it is not there or cannot be pinned. What was pinned before goes. */
+function pin_block(cursor: usize, table: usize, field: usize, record: usize): usize {
+  release(cursor, field)
+  const cache = <usize>load<u32>(cursor, RUN_CURSOR_CACHE)
+  if (cache == 0) return 0
+  const block = cache_find(cache, load<u32>(table, TABLE_OWNER), load<u64>(record, INDEX_RECORD_OFFSET))
+  if (block == 0 || !cache_pin(cache, block)) return 0
+  store<u32>(cursor + field, <u32>block)
+  return block
+}
+
+/**
+ * The number of the table that a seek starts in: forward the first that reaches the place, in reverse the last that
+ * begins before it.
+ */
+function first_table(cursor: usize, key: usize, keyLength: i32, behind: bool): i32 {
+  const count = load<i32>(cursor, RUN_CURSOR_TABLE_COUNT)
+  const reverse = is_reverse(cursor)
+  if (key == 0) return reverse ? count - 1 : 0
+  const tables = <usize>load<u32>(cursor, RUN_CURSOR_TABLES)
+  const edge = reverse ? TABLE_KEY_MIN : TABLE_KEY_MAX
+  const edgeLength = reverse ? TABLE_KEY_MIN_LENGTH : TABLE_KEY_MAX_LENGTH
+  let low = 0
+  let high = count
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const table = table_number(tables, middle)
+    const order = compare_keys(<usize>load<u32>(table + edge), load<i32>(table + edgeLength), key, keyLength)
+    if (order < 0 || (order == 0 && behind)) low = middle + 1
+    else high = middle
+  }
+  return reverse ? low - 1 : low
+}
+
+/** True where every key of the table lies behind the end of the walk. */
+function is_behind_end(cursor: usize, table: usize): bool {
+  const end = <usize>load<u32>(cursor, RUN_CURSOR_END)
+  if (end == 0) return false
+  const endLength = load<i32>(cursor, RUN_CURSOR_END_LENGTH)
+  if (is_reverse(cursor)) {
+    return compare_keys(<usize>load<u32>(table, TABLE_KEY_MAX), load<i32>(table, TABLE_KEY_MAX_LENGTH), end, endLength) < 0
+  }
+  return compare_keys(<usize>load<u32>(table, TABLE_KEY_MIN), load<i32>(table, TABLE_KEY_MIN_LENGTH), end, endLength) > 0
+}
+
+/** Forward: the bound in the table at hand, which starts at its restriction at the earliest. */
+function raise_bound(cursor: usize, table: usize): void {
+  const restriction = <usize>load<u32>(table, TABLE_RESTRICTION)
+  if (restriction == 0 || is_reverse(cursor)) return
+  const length = load<i32>(table, TABLE_RESTRICTION_LENGTH)
+  const bound = <usize>load<u32>(cursor, RUN_CURSOR_BOUND)
+  if (bound != 0 && compare_keys(bound, load<i32>(cursor, RUN_CURSOR_BOUND_LENGTH), restriction, length) >= 0) return
+  store<u32>(cursor, <u32>restriction, RUN_CURSOR_BOUND)
+  store<i32>(cursor, length, RUN_CURSOR_BOUND_LENGTH)
+  store<u32>(cursor, 0, RUN_CURSOR_BEHIND)
+}
+
+// @ts-ignore: decorator
+/** The bound as the search kernels take it: all versions of its key lie before the place, or behind it. */
+@inline
+function bound_seqno(cursor: usize): u64 {
+  return load<u32>(cursor, RUN_CURSOR_BEHIND) != 0 ? 0 : u64.MAX_VALUE
+}
+
+/** The first index entry that may hold the bound; in reverse the last one that may. */
+function search_bound(cursor: usize, index: usize): i32 {
+  const count = load<i32>(index, INDEX_COUNT)
+  const bound = <usize>load<u32>(cursor, RUN_CURSOR_BOUND)
+  const reverse = is_reverse(cursor)
+  if (bound == 0) return reverse ? count - 1 : 0
+  const found = index_search(index, bound, load<i32>(cursor, RUN_CURSOR_BOUND_LENGTH), bound_seqno(cursor))
+  return reverse && found == count ? count - 1 : found
+}
+
+// @ts-ignore: decorator
+/** To the table behind the one at hand. The bound served its purpose. */
+@inline
+function next_table(cursor: usize): void {
+  store<i32>(cursor, load<i32>(cursor, RUN_CURSOR_TABLE) + (is_reverse(cursor) ? -1 : 1), RUN_CURSOR_TABLE)
+  go(cursor, STAGE_TABLE)
+}
+
+/** STAGE_TABLE: places the table's index on the block to start with; false where the walk is over. */
+function open_table(cursor: usize): bool {
+  const table = table_of(cursor)
+  if (table == 0 || is_behind_end(cursor, table)) return false
+  store<u32>(cursor, 0, RUN_CURSOR_RESTRICTED)
+  raise_bound(cursor, table)
+  const top = <usize>load<u32>(table, TABLE_INDEX)
+  const number = search_bound(cursor, top)
+  if (number < 0 || number >= load<i32>(top, INDEX_COUNT)) {
+    next_table(cursor)
+  } else if ((load<u32>(table, TABLE_FLAGS) & TABLE_TWO_LEVEL) != 0) {
+    store<i32>(cursor, number, RUN_CURSOR_TOP_NUMBER)
+    go(cursor, STAGE_PARTITION_SEEK)
+  } else {
+    store<u32>(cursor, <u32>top, RUN_CURSOR_INDEX)
+    store<i32>(cursor, number, RUN_CURSOR_INDEX_NUMBER)
+    go(cursor, STAGE_BLOCK_SEEK)
+  }
+  return true
+}
+
+/** To the block behind the one at hand, in this table or the next. */
+function next_block(cursor: usize): void {
+  const table = table_of(cursor)
+  const step = is_reverse(cursor) ? -1 : 1
+  const isLast = load<u32>(cursor, RUN_CURSOR_RESTRICTED) != 0
+  const number = load<i32>(cursor, RUN_CURSOR_INDEX_NUMBER) + step
+  if (!isLast && number >= 0 && number < load<i32>(<usize>load<u32>(cursor, RUN_CURSOR_INDEX), INDEX_COUNT)) {
+    store<i32>(cursor, number, RUN_CURSOR_INDEX_NUMBER)
+    go(cursor, STAGE_BLOCK_STEP)
+    return
+  }
+  if (!isLast && (load<u32>(table, TABLE_FLAGS) & TABLE_TWO_LEVEL) != 0) {
+    const top = load<i32>(cursor, RUN_CURSOR_TOP_NUMBER) + step
+    if (top >= 0 && top < load<i32>(<usize>load<u32>(table, TABLE_INDEX), INDEX_COUNT)) {
+      store<i32>(cursor, top, RUN_CURSOR_TOP_NUMBER)
+      go(cursor, STAGE_PARTITION_STEP)
+      return
+    }
+  }
+  next_table(cursor)
+}
+
+/** An index partition is here: on to the block to start with. */
+function enter_partition(cursor: usize, index: usize): void {
+  const count = load<i32>(index, INDEX_COUNT)
+  const seeks = load<u32>(cursor, RUN_CURSOR_STAGE) == STAGE_PARTITION_SEEK
+  const near = is_reverse(cursor) ? count - 1 : 0
+  const number = seeks ? search_bound(cursor, index) : near
+  store<u32>(cursor, <u32>index, RUN_CURSOR_INDEX)
+  store<i32>(cursor, number, RUN_CURSOR_INDEX_NUMBER)
+  // The top level promised an end key at or above the bound; a partition that has none is passed over.
+  if (number < 0 || number >= count) next_block(cursor)
+  else go(cursor, seeks ? STAGE_BLOCK_SEEK : STAGE_BLOCK_STEP)
+}
+
+/** A data block is here: places the source in it; false where it holds nothing in bounds. */
+function enter_block(cursor: usize, source: usize, table: usize, block: usize): bool {
+  const count = load<i32>(block, RESIDENT_COUNT)
+  const reverse = is_reverse(cursor)
+  const bound = <usize>load<u32>(cursor, RUN_CURSOR_BOUND)
+  let entry = reverse ? count - 1 : 0
+  if (bound != 0 && count > 0 && load<u32>(cursor, RUN_CURSOR_STAGE) == STAGE_BLOCK_SEEK) {
+    entry = resident_search(block, bound, load<i32>(cursor, RUN_CURSOR_BOUND_LENGTH), bound_seqno(cursor))
+    if (reverse) entry--
+  }
+  // From the first block on everything in the direction of the walk is in bounds.
+  store<u32>(cursor, 0, RUN_CURSOR_BOUND)
+  let first = 0
+  const restriction = <usize>load<u32>(table, TABLE_RESTRICTION)
+  if (reverse && restriction != 0 && count > 0) {
+    first = resident_search(block, restriction, load<i32>(table, TABLE_RESTRICTION_LENGTH), u64.MAX_VALUE)
+    if (first > 0) store<u32>(cursor, 1, RUN_CURSOR_RESTRICTED)
+  }
+  if (entry < first || entry >= count) return false
+  store<u32>(source, <u32>block, SOURCE_BLOCK)
+  store<i32>(source, entry, SOURCE_INDEX)
+  store<i32>(source, first, SOURCE_FIRST)
+  store<u64>(source, load<u64>(table, TABLE_GLOBAL_SEQNO), SOURCE_GLOBAL_SEQNO)
+  store<u32>(source, SOURCE_GIVEN, SOURCE_STATE)
+  return true
+}
+
+/**
+ * Goes on until the source stands on an entry, has ended, or wants a block. `given` is the one it wanted, or 0;
+ * `isFresh` tells that it was put into the cache a moment ago, which is no hit.
+ */
+function proceed(cursor: usize, source: usize, given: usize, isFresh: bool): void {
+  const cache = <usize>load<u32>(cursor, RUN_CURSOR_CACHE)
+  let fresh = isFresh
+  let block = given
+  while (true) {
+    const stage = load<u32>(cursor, RUN_CURSOR_STAGE)
+    if (stage == STAGE_TABLE) {
+      if (open_table(cursor)) continue
+      release(cursor, RUN_CURSOR_PINNED_BLOCK)
+      release(cursor, RUN_CURSOR_PINNED_INDEX)
+      store<u32>(source, SOURCE_ENDED, SOURCE_STATE)
+      return
+    }
+    const table = table_of(cursor)
+    const isPartition = stage == STAGE_PARTITION_SEEK || stage == STAGE_PARTITION_STEP
+    const index = <usize>load<u32>(isPartition ? table + TABLE_INDEX : cursor + RUN_CURSOR_INDEX)
+    const record = index_record(index, load<i32>(cursor + (isPartition ? RUN_CURSOR_TOP_NUMBER : RUN_CURSOR_INDEX_NUMBER)))
+    if (block == 0) {
+      block = pin_block(cursor, table, isPartition ? RUN_CURSOR_PINNED_INDEX : RUN_CURSOR_PINNED_BLOCK, record)
+      if (block != 0 && !fresh) store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
+      fresh = false
+    }
+    if (block == 0) {
+      store<u32>(cursor, isPartition ? WANTED_INDEX : WANTED_DATA, RUN_CURSOR_WANTED_KIND)
+      store<u64>(cursor, load<u64>(record, INDEX_RECORD_OFFSET), RUN_CURSOR_WANTED_OFFSET)
+      store<u32>(cursor, load<u32>(record, INDEX_RECORD_SIZE), RUN_CURSOR_WANTED_SIZE)
+      store<u32>(source, SOURCE_WANTS_BLOCK, SOURCE_STATE)
+      return
+    }
+    if (isPartition) enter_partition(cursor, block)
+    else if (enter_block(cursor, source, table, block)) return
+    else next_block(cursor)
+    block = 0
+  }
+}
+
+/**
+ * Places `source` on the first entry at or behind a place, or in reverse on the last one before it: the place is right
+ * before the versions of `key`, or right behind them where `behind` is 1; with key 0 it is the near end. The key stays
+ * where it is until the source stands. RUN_CURSOR_TABLES, _REVERSE, _CACHE, _END are the caller's; a cursor in use may be
+ * placed again.
+ */
+export function run_cursor_seek(cursor: usize, source: usize, key: usize, keyLength: i32, behind: i32): void {
+  store<u32>(source, SOURCE_TYPE_BLOCK, SOURCE_TYPE)
+  store<u32>(cursor, <u32>key, RUN_CURSOR_BOUND)
+  store<i32>(cursor, keyLength, RUN_CURSOR_BOUND_LENGTH)
+  store<i32>(cursor, behind, RUN_CURSOR_BEHIND)
+  store<i32>(cursor, first_table(cursor, key, keyLength, behind != 0), RUN_CURSOR_TABLE)
+  go(cursor, STAGE_TABLE)
+  proceed(cursor, source, 0, false)
+}
+
+/** The source's block is used up: gives it the next one, ends it, or leaves it wanting one. */
+export function run_cursor_advance(cursor: usize, source: usize): void {
+  next_block(cursor)
+  proceed(cursor, source, 0, false)
+}
+
+/**
+ * The wanted block lies at `block` and stays there as long as the source reads it; 0: it is in the cache now. Goes on
+ * until the next event of the source, which may be that it wants that block still: where it could not be pinned.
+ */
+export function run_cursor_give(cursor: usize, source: usize, block: usize): void {
+  proceed(cursor, source, block, block == 0)
+}
+
+/** Lets go of what is pinned: the cursor ends. */
+export function run_cursor_release(cursor: usize): void {
+  release(cursor, RUN_CURSOR_PINNED_BLOCK)
+  release(cursor, RUN_CURSOR_PINNED_INDEX)
+}
