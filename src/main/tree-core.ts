@@ -66,6 +66,7 @@ export class TreeCore extends EventEmitter {
   #history: VersionHistory | undefined
   #nextTableId: number
   #nextMemtableId = 0
+  #clearCount = 0
   /** Files of dropped tables that are being removed. */
   readonly #removals = new Set<Promise<void>>()
   #iteratorCount = 0
@@ -100,11 +101,13 @@ export class TreeCore extends EventEmitter {
     this.visibleSeqno.fetchMax(highest + 1)
     // Files do not tell what was collected before they were written: only what the caller had retained is sure to be
     // there for reads of the past.
+    const retained = Math.min(this.visibleSeqno.get(), this.runtime.retainFrom)
     const first = new SuperVersion(workspace, {
       active: undefined,
       sealed: [],
       version,
-      exactFrom: Math.min(this.visibleSeqno.get(), this.runtime.retainFrom),
+      exactFrom: retained,
+      collectedBelow: retained,
     })
     this.#history = new VersionHistory(first)
   }
@@ -154,6 +157,10 @@ export class TreeCore extends EventEmitter {
     this.#manifest?.requireSound()
   }
 
+  get isInstallable(): boolean {
+    return this.#manifest !== undefined && this.#manifest.failure === undefined
+  }
+
   /** Takes `count` table ids: the first of them. */
   takeTableIds(count: number): number {
     const first = this.#nextTableId
@@ -196,7 +203,12 @@ export class TreeCore extends EventEmitter {
   }
 
   /** Makes `version` durable and the latest, with `retired` memtables out of the list. */
-  install(version: Version, retired: ReadonlySet<Memtable>, exactFrom: number): void {
+  install(
+    version: Version,
+    retired: ReadonlySet<Memtable>,
+    exactFrom: number,
+    collectedBelow = exactFrom,
+  ): void {
     const { latest } = this
     if (version.id !== latest.version.id) this.#commit(version)
     const { workspace } = this
@@ -206,8 +218,14 @@ export class TreeCore extends EventEmitter {
         sealed: latest.sealed.filter((memtable) => !retired.has(memtable)),
         version,
         exactFrom: Math.max(exactFrom, latest.exactFrom),
+        collectedBelow: Math.max(collectedBelow, latest.collectedBelow),
       }),
     )
+  }
+
+  /** How often the tree was cleared: what began before the last time is not to be installed any more. */
+  get clearCount(): number {
+    return this.#clearCount
   }
 
   /** Drops all data: an empty version, fresh memtables. Older snapshots and iterators keep what they see. */
@@ -216,10 +234,18 @@ export class TreeCore extends EventEmitter {
     const previous = this.latest
     const version = previous.version.cleared()
     this.#commit(version)
+    this.#clearCount++
     const install = this.seqno.next()
     const { workspace } = this
-    const parts = { active: undefined, sealed: [], version, exactFrom: install + 1 }
-    this.history.install(new SuperVersion(workspace, parts))
+    this.history.install(
+      new SuperVersion(workspace, {
+        active: undefined,
+        sealed: [],
+        version,
+        exactFrom: install + 1,
+        collectedBelow: install + 1,
+      }),
+    )
     for (const { table } of previous.version.tables()) table.markObsolete()
     this.visibleSeqno.fetchMax(install + 1)
     this.history.collectUnpinned()
@@ -303,8 +329,10 @@ export class TreeCore extends EventEmitter {
   #replace(memtables: { readonly active: Memtable; readonly sealed: readonly Memtable[] }): void {
     const { latest } = this
     const { workspace } = this
-    const { version, exactFrom } = latest
-    this.history.replaceLatest(new SuperVersion(workspace, { ...memtables, version, exactFrom }))
+    const { version, exactFrom, collectedBelow } = latest
+    this.history.replaceLatest(
+      new SuperVersion(workspace, { ...memtables, version, exactFrom, collectedBelow }),
+    )
   }
 
   #commit(version: Version): void {

@@ -8,8 +8,10 @@ import type { SharedMemory } from '../shared/memory/shared-memory.js'
 import { ActorContext } from './actor-context.js'
 import { runCompaction } from './compaction.js'
 import { runFlush } from './flush.js'
+import { runIngest } from './ingest.js'
 
 export function runJob(shared: SharedMemory, fs: FileSystem, job: Job): JobResult {
   const context = new ActorContext(shared, fs, job)
-  return job.kind === 'flush' ? runFlush(context, job) : runCompaction(context, job)
+  if (job.kind === 'flush') return runFlush(context, job)
+  return job.kind === 'ingest' ? runIngest(context, job) : runCompaction(context, job)
 }

@@ -43,8 +43,11 @@ import {
 import type { ActorContext } from './actor-context.js'
 import type { OutputTables } from './output-tables.js'
 
-/** A source of a merge, newest first: a memtable's address, or a cursor over a run. */
-export type MergeInput = number | RunCursor
+/** Hands blocks to a source: a cursor over a run, or over what else lies in blocks. */
+export type BlockCursor = Pick<RunCursor, 'open' | 'feed'>
+
+/** A source of a merge, newest first: a memtable's address, or a cursor over blocks. */
+export type MergeInput = number | BlockCursor
 
 export interface MergeRules {
   readonly watermark: number

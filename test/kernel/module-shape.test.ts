@@ -40,6 +40,9 @@ const CONTRACT = [
   'data_body_convert',
   'index_search_at',
   'index_writer_add',
+  'ingest_commit',
+  'ingest_init',
+  'ingest_reserve',
   'lz4_compress',
   'lz4_compress_bound',
   'lz4_decompress',
@@ -190,7 +193,7 @@ t.test('the exports are the contract', async (t) => {
 
 t.test('the contract in TypeScript names the same functions', async (t) => {
   const folder = new URL('../../../src/shared/kernel/', import.meta.url)
-  const files = ['block', 'codec', 'filter', 'hash', 'memtable', 'range']
+  const files = ['block', 'codec', 'filter', 'hash', 'ingest', 'memtable', 'range']
   const names = files.flatMap((file) => {
     const text = readFileSync(new URL(`${file}-kernel.ts`, folder), 'utf8')
     return [...text.matchAll(/^ {2}([a-z0-9_]+)\(/gm)].map(([, name]) => name!)

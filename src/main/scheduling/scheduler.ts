@@ -8,6 +8,7 @@
 import PQueue from 'p-queue'
 import { VarveError } from '../../shared/base/errors.js'
 import { MAX_SEQNO } from '../../shared/base/limits.js'
+import type { Job, JobResult } from '../../shared/jobs/jobs.js'
 import type { CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import { type CompactionResult, type HiddenSet, runCompactionTask } from './compaction-task.js'
@@ -61,6 +62,24 @@ export class Scheduler {
       this.#requireRunning()
       return this.#runFlush(this.#watermark(watermark))
     })
+  }
+
+  /** Runs an install that must come between two flushes: none runs meanwhile but those that `work` runs itself. */
+  async betweenFlushes<T>(work: (executor: JobExecutor) => Promise<T>): Promise<T> {
+    return this.#flushes.add(async () => {
+      this.#requireRunning()
+      try {
+        return await work(this.#executor)
+      } finally {
+        this.#notify()
+        this.poke()
+      }
+    })
+  }
+
+  /** Runs a job that is no decision of this tree's maintenance. */
+  async runJob(job: Job): Promise<JobResult> {
+    return this.#executor.run(job)
   }
 
   /** Runs one decision of `strategy`. */

@@ -21,6 +21,8 @@ export interface SuperVersionParts {
   readonly version: Version
   /** Reads at this seqno and above find here all that they may see: nothing they could want was dropped. */
   readonly exactFrom: number
+  /** Versions below it may be gone from all of the tree. At most `exactFrom`: an ingestion hides nothing that was there. */
+  readonly collectedBelow: number
 }
 
 export class SuperVersion implements ReadView, SuperVersionParts {
@@ -28,6 +30,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
   readonly sealed: readonly Memtable[]
   readonly version: Version
   readonly exactFrom: number
+  readonly collectedBelow: number
   readonly stateAddress: number
   readonly memtables: readonly number[]
   readonly runs: readonly ViewRun[]
@@ -42,6 +45,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     this.sealed = parts.sealed
     this.version = parts.version
     this.exactFrom = parts.exactFrom
+    this.collectedBelow = parts.collectedBelow
     this.#newestFirst = [
       ...(parts.active === undefined ? [] : [parts.active]),
       ...[...parts.sealed].reverse(),

@@ -67,7 +67,15 @@ export interface CompactionJob extends JobBase {
   readonly dictionary: Extract<Compression, { kind: 'zstdDict' }> | undefined
 }
 
-export type Job = FlushJob | CompactionJob
+/** A buffer of sorted entries to tables (kernel/layout-ingest.ts). */
+export interface IngestJob extends JobBase {
+  readonly kind: 'ingest'
+  /** Address of the first block, and how many lie behind one another. */
+  readonly firstBlock: number
+  readonly blockCount: number
+}
+
+export type Job = FlushJob | CompactionJob | IngestJob
 
 /** What a job made. */
 export interface JobResult {

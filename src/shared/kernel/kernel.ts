@@ -9,6 +9,7 @@ import type { BlockKernel } from './block-kernel.js'
 import type { CodecKernel } from './codec-kernel.js'
 import type { FilterKernel } from './filter-kernel.js'
 import type { HashKernel } from './hash-kernel.js'
+import type { IngestKernel } from './ingest-kernel.js'
 import type { MemtableKernel } from './memtable-kernel.js'
 import type { RangeKernel } from './range-kernel.js'
 
@@ -18,6 +19,7 @@ export interface Kernel
     CodecKernel,
     FilterKernel,
     HashKernel,
+    IngestKernel,
     MemtableKernel,
     RangeKernel {}
 

@@ -37,6 +37,7 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   len: (tree) => tree.len(),
   scanSinceSeqno: (tree) => tree.scanSinceSeqno(0)[Symbol.dispose](),
   snapshot: (tree) => tree.snapshot(),
+  ingestion: (tree) => tree.ingestion().abort(),
   rotateMemtable: (tree) => tree.rotateMemtable(),
   flush: (tree) => tree.flush(),
   compact: (tree) => tree.compact(),

@@ -1,0 +1,105 @@
+// Fills an ingest buffer: entries in ascending key order, laid out as resident blocks that a merge reads as they are. The
+// thread that ingests.
+//
+// I1: the blocks of a buffer ascend by key, and so do the entries of each; every seqno is 0.
+// I2: an entry that is refused leaves no trace.
+import { RESIDENT_BYTES, RESIDENT_COUNT, RESIDENT_PREFIX_LENGTH, RESIDENT_SLOTS, RESIDENT_SLOT_BYTES } from '../layout'
+import {
+  INGEST_ADDED,
+  INGEST_BLOCK,
+  INGEST_BLOCK_BYTES,
+  INGEST_BLOCK_COUNT,
+  INGEST_BLOCK_ENTRIES,
+  INGEST_END,
+  INGEST_ENTRY_COUNT,
+  INGEST_HEADER_BYTES,
+  INGEST_LAST_KEY,
+  INGEST_LAST_KEY_LENGTH,
+  INGEST_NOT_ASCENDING,
+  INGEST_TOP,
+} from '../layout-ingest'
+import { compare_keys, varint_length, write_varint } from './bytes'
+
+/** Bytes of a block before its first entry. */
+const BLOCK_HEAD_BYTES: u32 = RESIDENT_SLOTS + INGEST_BLOCK_ENTRIES * RESIDENT_SLOT_BYTES
+
+/** Makes an empty buffer of `bytes` bytes. The last key, a copy that the caller keeps elsewhere, goes on from the one before. */
+export function ingest_init(buffer: usize, bytes: u32, lastKey: usize, lastKeyLength: i32): void {
+  store<u32>(buffer, <u32>buffer + INGEST_HEADER_BYTES, INGEST_TOP)
+  store<u32>(buffer, <u32>buffer + bytes, INGEST_END)
+  store<u32>(buffer, 0, INGEST_BLOCK)
+  store<u32>(buffer, 0, INGEST_BLOCK_COUNT)
+  store<u32>(buffer, <u32>lastKey, INGEST_LAST_KEY)
+  store<i32>(buffer, lastKeyLength, INGEST_LAST_KEY_LENGTH)
+  store<u32>(buffer, 0, INGEST_ENTRY_COUNT)
+}
+
+// @ts-ignore: decorator
+/** True where the next entry begins a block. */
+@inline
+function begins_block(buffer: usize): bool {
+  const block = <usize>load<u32>(buffer, INGEST_BLOCK)
+  if (block == 0 || load<i32>(block, RESIDENT_COUNT) == INGEST_BLOCK_ENTRIES) return true
+  return load<u32>(buffer, INGEST_TOP) - <u32>block >= <u32>INGEST_BLOCK_BYTES
+}
+
+// @ts-ignore: decorator
+/** Where the next entry goes. */
+@inline
+function next_entry(buffer: usize): usize {
+  const top = <usize>load<u32>(buffer, INGEST_TOP)
+  return begins_block(buffer) ? ((top + 7) & ~7) + BLOCK_HEAD_BYTES : top
+}
+
+// @ts-ignore: decorator
+/** Bytes before an entry's key: kind, seqno 0, and both lengths. */
+@inline
+function head_bytes(keyLength: i32, valueLength: u32): i32 {
+  return 2 + varint_length(keyLength) + varint_length(valueLength)
+}
+
+/** The address for the next entry's key, its value right behind; 0 where the buffer is too full. Changes nothing. */
+export function ingest_reserve(buffer: usize, keyLength: i32, valueLength: u32): usize {
+  const key = next_entry(buffer) + <usize>head_bytes(keyLength, valueLength)
+  const end = <u64>key + <u64>(<u32>keyLength) + <u64>valueLength
+  return end <= <u64>load<u32>(buffer, INGEST_END) ? key : 0
+}
+
+/**
+ * Adds the entry whose key and value were copied to the reserved address: INGEST_ADDED, or INGEST_NOT_ASCENDING where its
+ * key does not come behind the last one.
+ */
+export function ingest_commit(buffer: usize, keyLength: i32, valueLength: u32, kind: i32): i32 {
+  const entry = next_entry(buffer)
+  const key = entry + <usize>head_bytes(keyLength, valueLength)
+  const lastLength = load<i32>(buffer, INGEST_LAST_KEY_LENGTH)
+  if (lastLength != 0) {
+    const order = compare_keys(<usize>load<u32>(buffer, INGEST_LAST_KEY), lastLength, key, keyLength)
+    if (order >= 0) return INGEST_NOT_ASCENDING
+  }
+  if (begins_block(buffer)) begin_block(buffer, entry - BLOCK_HEAD_BYTES)
+  const block = <usize>load<u32>(buffer, INGEST_BLOCK)
+  store<u8>(entry, <u8>kind)
+  store<u8>(entry, 0, 1)
+  write_varint(write_varint(entry + 2, keyLength), valueLength)
+  const count = load<u32>(block, RESIDENT_COUNT)
+  const slot = block + RESIDENT_SLOTS + <usize>count * RESIDENT_SLOT_BYTES
+  store<u32>(slot, 0)
+  store<u32>(slot, <u32>(entry - block), 4)
+  const top = key + <usize>keyLength + <usize>valueLength
+  store<u32>(block, count + 1, RESIDENT_COUNT)
+  store<u32>(block, <u32>(top - block), RESIDENT_BYTES)
+  store<u32>(buffer, <u32>top, INGEST_TOP)
+  store<u32>(buffer, <u32>key, INGEST_LAST_KEY)
+  store<i32>(buffer, keyLength, INGEST_LAST_KEY_LENGTH)
+  store<u32>(buffer, load<u32>(buffer, INGEST_ENTRY_COUNT) + 1, INGEST_ENTRY_COUNT)
+  return INGEST_ADDED
+}
+
+function begin_block(buffer: usize, block: usize): void {
+  store<u32>(block, 0, RESIDENT_COUNT)
+  store<u32>(block, 0, RESIDENT_PREFIX_LENGTH)
+  store<u32>(block, 0, 12)
+  store<u32>(buffer, <u32>block, INGEST_BLOCK)
+  store<u32>(buffer, load<u32>(buffer, INGEST_BLOCK_COUNT) + 1, INGEST_BLOCK_COUNT)
+}
