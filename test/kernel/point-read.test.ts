@@ -168,6 +168,7 @@ t.test('versions of one key over many blocks, at every seqno', async (t) => {
     const resident = states.table(versions, { blockSize: 10, indexSpillBytes })
     const open = [{ level: 1, tables: [resident] }]
     const plain = {
+      ranges: [],
       memtables: [],
       runs: [{ level: 1, tables: [{ versions, restriction: undefined }] }],
     }

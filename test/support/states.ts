@@ -6,20 +6,24 @@
 import type { ViewRun } from '../../src/shared/iterator/read-view.js'
 import {
   RUN_BYTES,
+  RUN_HAS_RANGES,
   RUN_LEVEL,
   RUN_TABLE_COUNT,
   RUN_TABLES,
   STATE_BYTES,
+  STATE_HAS_RANGES,
   STATE_MEMTABLE_COUNT,
   STATE_MEMTABLES,
   STATE_RUN_COUNT,
   STATE_RUNS,
 } from '../../src/shared/kernel/layout.js'
+import { compareBytes } from '../../src/shared/kernel/reference/memtable.js'
 import type {
   ReferenceRun,
   ReferenceState,
   ReferenceTable,
 } from '../../src/shared/kernel/reference/point-read.js'
+import type { ReferenceRange } from '../../src/shared/kernel/reference/ranges.js'
 import type { Version } from '../../src/shared/kernel/reference/version.js'
 import type { Workspace } from '../../src/shared/memory/workspace.js'
 import { BlockLoader } from '../../src/shared/table/block-loader.js'
@@ -63,6 +67,8 @@ export class TestStates {
   readonly #pieces: number[] = []
   readonly #tables: ResidentTable[] = []
   #owners = 1
+  #ranges: ReferenceRange[] = []
+  #rangeShare = 0
 
   constructor(workspace: Workspace, random: Random) {
     this.#workspace = workspace
@@ -76,6 +82,8 @@ export class TestStates {
     const keys = randomKeys(random, 1 + random.below(random.pick([2, 20, 120])))
     const some = (share: number): Uint8Array[] => keys.filter(() => random.chance(share))
     const runs: [ViewRun, ReferenceRun][] = []
+    this.#ranges = []
+    this.#rangeShare = random.pick([0, 0.5, 3])
     let seqno = 0
     for (const level of [6, 3, 3, 1].filter(() => random.chance(0.6))) {
       runs.unshift(this.#randomRun(level, some(0.7), seqno))
@@ -90,15 +98,19 @@ export class TestStates {
       const shape = { seqnoMin: seqno, seqnoMax: seqno + SPAN - 1, versionsMax: 3 }
       plain.unshift(randomVersions(random, some(0.2), shape))
     }
-    const memtables = plain.map((versions) => this.#memtable(versions))
+    const seqnoEnd = seqno + SPAN + 1
+    const memtables = plain.map((versions) => {
+      const bounds = keys.length < 2 ? [] : keys
+      return this.#memtable(versions, this.#someRanges(bounds, 0, seqnoEnd, 8))
+    })
     const open = runs.map(([run]) => run)
     return {
       keys,
-      plain: { memtables: plain, runs: runs.map(([, run]) => run) },
+      plain: { memtables: plain, runs: runs.map(([, run]) => run), ranges: this.#ranges },
       memtables,
       runs: open,
       address: this.publish(memtables, open),
-      seqnoEnd: seqno + SPAN + 1,
+      seqnoEnd,
     }
   }
 
@@ -108,10 +120,11 @@ export class TestStates {
     shape: Partial<TableShape> = {},
     globalSeqno = 0,
     restriction?: Uint8Array,
+    rangeTombstones: readonly ReferenceRange[] = [],
   ): ResidentTable {
     const id = this.#owners++
     const local = versions.map((version) => ({ ...version, seqno: version.seqno - globalSeqno }))
-    const { bytes } = writeTable(this.#workspace, id, local, shape)
+    const { bytes } = writeTable(this.#workspace, id, local, shape, { rangeTombstones })
     const file = fileSystemWith(`/${id}`, bytes).openRead(`/${id}`)
     const table = TableFile.open(this.#workspace, this.loader, file, { id })
     const placement = { owner: id, globalSeqno, restriction }
@@ -129,12 +142,17 @@ export class TestStates {
       const run = records + RUN_BYTES * i
       shared.setU32(run + RUN_LEVEL, level)
       shared.setU32(run + RUN_TABLE_COUNT, tables.length)
+      const hasRanges = tables.some(({ rangeTombstones }) => rangeTombstones.length > 0)
+      shared.setU32(run + RUN_HAS_RANGES, hasRanges ? 1 : 0)
       shared.setU32(run + RUN_TABLES, this.#list(tables.map(({ address }) => address)))
     })
     shared.setU32(state + STATE_MEMTABLE_COUNT, memtables.length)
     shared.setU32(state + STATE_MEMTABLES, this.#list(memtables))
     shared.setU32(state + STATE_RUN_COUNT, runs.length)
     shared.setU32(state + STATE_RUNS, records)
+    const tables = runs.flatMap((run) => run.tables)
+    const hasRanges = tables.some(({ rangeTombstones }) => rangeTombstones.length > 0)
+    shared.setU32(state + STATE_HAS_RANGES, hasRanges ? 1 : 0)
     return state
   }
 
@@ -158,10 +176,39 @@ export class TestStates {
     return at
   }
 
-  #memtable(versions: readonly Version[]): number {
+  #memtable(versions: readonly Version[], ranges: readonly ReferenceRange[]): number {
     const memtable = buildMemtable(this.#workspace, versions)
+    const { kernel, bytes } = this.#workspace.shared
     this.#pieces.push(memtable)
+    for (const { start, end, seqno } of ranges) {
+      const address = kernel.memtable_reserve(memtable, start.length, end.length)
+      if (address === 0) throw new Error('the memtable is too small')
+      bytes.set(start, address)
+      bytes.set(end, address + start.length)
+      kernel.memtable_commit_range(memtable, start.length, end.length, seqno)
+      kernel.memtable_settle_ranges(memtable)
+    }
     return memtable
+  }
+
+  /** Ranges between `bounds`, noted as the state's; mostly few, sometimes so many that memtables make sets of them. */
+  #someRanges(
+    bounds: readonly Uint8Array[],
+    seqnoMin: number,
+    seqnoEnd: number,
+    factor: number,
+  ): ReferenceRange[] {
+    const random = this.#random
+    const ranges: ReferenceRange[] = []
+    if (bounds.length < 2) return ranges
+    for (let i = random.below(1 + Math.ceil(this.#rangeShare * factor * 10)); i > 0; i--) {
+      const pair = [random.pick(bounds), random.pick(bounds)].sort(compareBytes)
+      const [start, end] = pair as [Uint8Array, Uint8Array]
+      if (compareBytes(start, end) === 0) continue
+      ranges.push({ start, end, seqno: seqnoMin + random.below(seqnoEnd - seqnoMin) })
+    }
+    this.#ranges.push(...ranges)
+    return ranges
   }
 
   /** A run of tables over disjoint pieces of the keys, as it is and as the twins see it. */
@@ -183,7 +230,9 @@ export class TestStates {
       if (versions.length === 0) continue
       const restriction = random.chance(0.2) ? random.pick(part) : undefined
       const globalSeqno = random.chance(0.3) ? seqnoMin : 0
-      tables.push(this.table(versions, this.#randomShape(), globalSeqno, restriction))
+      const bounds = versions.map(({ key }) => key)
+      const ranges = this.#someRanges(bounds, 0, seqnoMin + 2 * SPAN, 0.5)
+      tables.push(this.table(versions, this.#randomShape(), globalSeqno, restriction, ranges))
       plain.push({ versions, restriction })
     }
     return [

@@ -140,7 +140,7 @@ class ChangeScan {
         bounds: options.isFull ? undefined : table.table.readSeqnoBounds(workspace, core.loader),
       })),
     ]
-    this.#tombstones = tombstoneEvents(view.rangeTombstones, workspace.order.compare)
+    this.#tombstones = tombstoneEvents(view.collectRangeTombstones(), workspace.order.compare)
     const { shared, heap } = workspace
     this.#emptyBlock = heap.allocate(RESIDENT_SLOTS)
     shared.bytes.fill(0, this.#emptyBlock, this.#emptyBlock + RESIDENT_SLOTS)
@@ -203,7 +203,6 @@ class ChangeScan {
         if (seqno < from) continue
         const kind = scan.kindOf(row)
         const key = shared.copy(row.keyAddress, row.keyLength)
-        if (kind === KIND_WEAK_TOMBSTONE && isSentinel(source.table, key, seqno)) continue
         yield eventOf(kind, key, seqno, () => shared.copy(row.valueAddress, row.valueLength))
       }
     } finally {
@@ -255,14 +254,6 @@ function eventOf(kind: number, key: Buffer, seqno: number, value: () => Buffer):
         { details: { kind, feature: kind === KIND_INDIRECTION ? 'kvSeparation' : 'unknown' } },
       )
   }
-}
-
-/** The entry that gives a table of nothing but range tombstones a key (format-table.md 14). */
-function isSentinel(table: ResidentTable | undefined, key: Buffer, seqno: number): boolean {
-  if (table === undefined) return false
-  const { meta } = table.table
-  if (meta.rangeTombstoneCount === 0 || meta.itemCount !== 1 || meta.seqnoKvMax !== 0) return false
-  return table.rangeTombstones.some((one) => one.seqno === seqno && key.equals(one.start))
 }
 
 /** One event for each range tombstone, pieces of it that lie in several tables joined again. */

@@ -2,14 +2,14 @@
  * Point reads: a key into the shared memory, one kernel call, the value out (semantics.md 6.1). Blocks that no cache
  * holds are loaded between calls. The thread that reads.
  *
- * The fast path allocates the result and nothing else. Merge operands and range tombstones leave it.
+ * The fast path allocates the result and nothing else. Merge operands leave it.
  *
  * I1: nothing here awaits, so a super version that was looked up stays for the whole read.
  */
 
 import { VarveError } from '../../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
-import { coveringSeqno, type ReadView } from '../../shared/iterator/read-view.js'
+import type { ReadView } from '../../shared/iterator/read-view.js'
 import {
   KIND_INDIRECTION,
   KIND_MERGE_OPERAND,
@@ -20,7 +20,6 @@ import {
   READ_CACHE,
   READ_FOUND,
   READ_FOUND_KIND,
-  READ_FOUND_SEQNO,
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
   READ_GIVEN,
@@ -94,7 +93,7 @@ export class PointReader {
       this.#loadWanted(view)
       outcome = kernel.point_read(read)
     }
-    const verdict = this.judge(read, view, outcome)
+    const verdict = this.judge(read, outcome)
     if (verdict === 'operand') return this.#findResolved(view, keyLength, seqno)
     return verdict === 'value'
   }
@@ -118,7 +117,7 @@ export class PointReader {
    * What a READ that came to its end means. With a value its place is in the fields, valid until a block is loaded; an
    * operand is the caller's to resolve.
    */
-  judge(read: number, view: ReadView, outcome: number): Verdict {
+  judge(read: number, outcome: number): Verdict {
     if (outcome === READ_ABSENT) return 'absent'
     const { shared } = this.#workspace
     const kind = shared.getU32(read + READ_FOUND_KIND)
@@ -128,11 +127,7 @@ export class PointReader {
     this.valueLength = shared.getU32(read + READ_FOUND_VALUE_LENGTH)
     if (kind === KIND_MERGE_OPERAND) return 'operand'
     if (kind === KIND_INDIRECTION) throw unreadableIndirection()
-    if (view.rangeTombstones.length === 0) return 'value'
-    const key = shared.view(shared.getU32(read + READ_KEY), shared.getU32(read + READ_KEY_LENGTH))
-    const seqno = shared.getU64(read + READ_SEQNO)
-    const found = shared.getU64(read + READ_FOUND_SEQNO)
-    return coveringSeqno(view, key, seqno, shared.order.compare) <= found ? 'value' : 'absent'
+    return 'value'
   }
 
   /** The block that a READ wants. */

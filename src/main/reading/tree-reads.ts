@@ -13,7 +13,7 @@ import {
 } from '../../shared/base/key-order.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
 import { noOperands, RangeScan } from '../../shared/iterator/range-scan.js'
-import { coveringSeqno, type ReadView } from '../../shared/iterator/read-view.js'
+import type { ReadView } from '../../shared/iterator/read-view.js'
 import { SCAN_EVERY_VERSION } from '../../shared/kernel/layout.js'
 import { requireKeyLength } from '../options.js'
 import type { TreeCore } from '../tree-core.js'
@@ -215,6 +215,15 @@ export class TreeReads {
     return new TreeIterator(source, range, shape)
   }
 
+  /** The highest seqno of a visible range tombstone that covers the key; -1 for none. */
+  #coveringSeqno(view: ReadView, key: Uint8Array, seqno: number): number {
+    const { shared } = this.#core
+    // The point reader's key is free: its kernel has returned, and a scan has its own.
+    const address = this.#points.keyAddress
+    shared.bytes.set(key, address)
+    return shared.kernel.state_cover_at(view.stateAddress, address, key.length, seqno)
+  }
+
   /** The value of a key whose newest version is a merge operand: gathers every visible version and folds. */
   #resolve(view: ReadView, key: Uint8Array, seqno: number): Uint8Array | undefined {
     if (key.length > KEY_BYTES_MAX) throw rangeError('a key is too long')
@@ -234,7 +243,7 @@ export class TreeReads {
     } finally {
       scan.dispose()
     }
-    const covered = coveringSeqno(view, key, seqno, this.#core.order.compare)
+    const covered = this.#coveringSeqno(view, key, seqno)
     return resolveOperands(key, versions, covered, this.#core.settings.mergeOperator)
   }
 }

@@ -123,7 +123,6 @@ function flushJob(
     watermark: given.watermark.seqno,
     isExact: given.watermark.isExact,
     memtables: newestFirst.map((memtable) => memtable.address),
-    rangeTombstones: newestFirst.flatMap((memtable) => memtable.rangeTombstones),
     output: outputPlan(core, { destination: 0, canonical: 0 }, FLUSH_TABLE_BYTES, bytes),
   }
 }

@@ -35,7 +35,6 @@ export class SuperVersion implements ReadView, SuperVersionParts {
   readonly memtables: readonly number[]
   readonly runs: readonly ViewRun[]
   readonly #workspace: Workspace
-  readonly #tableTombstones: readonly RangeTombstone[]
   readonly #newestFirst: readonly Memtable[]
   #references = 1
 
@@ -53,28 +52,18 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     for (const memtable of this.#newestFirst) memtable.acquire()
     this.memtables = this.#newestFirst.map((memtable) => memtable.address)
     const runs: ViewRun[] = []
-    const tombstones: RangeTombstone[] = []
     for (const [level, levelRuns] of parts.version.levels.entries()) {
       for (const run of levelRuns) runs.push({ level, tables: run.map((table) => table.resident) })
     }
-    for (const { table } of parts.version.tables()) {
-      table.acquire()
-      tombstones.push(...table.resident.rangeTombstones)
-    }
+    for (const { table } of parts.version.tables()) table.acquire()
     this.runs = runs
-    this.#tableTombstones = tombstones
     this.stateAddress = publishState(workspace, this.memtables, runs)
   }
 
-  /** Range tombstones of memtables and tables; the active memtable may gain some. Asked for on each read. */
-  get rangeTombstones(): readonly RangeTombstone[] {
-    const newestFirst = this.#newestFirst
-    let all = this.#tableTombstones
-    for (let i = 0; i < newestFirst.length; i++) {
-      const { rangeTombstones } = newestFirst[i] as Memtable
-      if (rangeTombstones.length > 0) all = [...all, ...rangeTombstones]
-    }
-    return all
+  /** A copy of every range tombstone of memtables and tables: for change data capture, not for reads. */
+  collectRangeTombstones(): RangeTombstone[] {
+    const tables = this.runs.flatMap((run) => run.tables)
+    return [...tables, ...this.#newestFirst].flatMap((source) => [...source.rangeTombstones])
   }
 
   acquire(): this {

@@ -103,6 +103,7 @@ export class Writer {
     }
     const number = seqno ?? core.seqno.next()
     this.#putRange(memtable, range, number)
+    kernel.memtable_settle_ranges(memtable.address)
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
     return !this.shouldSlowDown()
   }
@@ -132,7 +133,9 @@ export class Writer {
       const keyLength = lengths[2 * i] as number
       this.#put(memtable, entry, keyLength, lengths[2 * i + 1] as number, number)
     })
+    // Last, so that making them quick to search takes no room from the other ones.
     for (const range of ranges) this.#putRange(memtable, range, number)
+    if (ranges.length > 0) core.shared.kernel.memtable_settle_ranges(memtable.address)
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
     return !this.shouldSlowDown()
   }

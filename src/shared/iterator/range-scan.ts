@@ -14,7 +14,9 @@ import {
   EVENT_OPERAND,
   EVENT_WANTS_BLOCK,
   KIND_VALUE,
+  MERGE_RANGES,
   MERGE_REVERSE,
+  MERGE_SEQNO,
   MERGE_SOURCES,
   MERGE_WANTED,
   ROW_BYTES,
@@ -27,13 +29,16 @@ import {
   SCAN_BOUND_INCLUSIVE,
   SCAN_BOUND_LENGTH,
   SCAN_CAPACITY,
+  SCAN_EVERY_VERSION,
   SCAN_FLAGS,
+  SCAN_GAP,
   SCAN_HAS_KEY,
   SCAN_KEY,
   SCAN_KEY_LENGTH,
   SCAN_KEYS_ONLY,
   SCAN_MERGE,
   SCAN_OUT,
+  SCAN_RANGES,
   SCAN_ROWS,
   SCAN_ROWS_MAX,
   SCAN_SEQNO,
@@ -41,8 +46,9 @@ import {
   SCAN_TOP,
   SOURCE_BYTES,
 } from '../kernel/layout.js'
+import { RANGE_GAP_IS_KNOWN } from '../kernel/layout-ranges.js'
 import type { GrowingBuffer, Workspace } from '../memory/workspace.js'
-import { coveringSeqno, type ReadView, type ViewRun } from './read-view.js'
+import type { ReadView, ViewRun } from './read-view.js'
 import { type BlockGiver, feedSource } from './run-cursor.js'
 import { ScanMemory } from './scan-memory.js'
 
@@ -97,6 +103,8 @@ export class RangeScan {
   /** Where the walk starts, and where it ends. */
   #start: BoundRef | undefined
   readonly #end: BoundRef | undefined
+  /** The published state whose range tombstones hide rows; 0 where there are none, or every version is read. */
+  readonly #ranges: number
   /** How far the sources are: not placed, being placed (some want a block), or placed and merged. */
   #stage: 'apart' | 'seeking' | 'merging' = 'apart'
   /** A source wants a block that was not at hand. */
@@ -138,6 +146,9 @@ export class RangeScan {
     const sources = memory.sources(view.memtables.length, view.runs.length)
     shared.setU32(merge + MERGE_REVERSE, isReverse ? 1 : 0)
     shared.setU32(merge + MERGE_SOURCES, sources)
+    this.#ranges = this.#rangesOf(view)
+    shared.setU32(merge + MERGE_RANGES, this.#ranges)
+    shared.setU64(merge + MERGE_SEQNO, range.seqno)
     const { cacheAddress } = giver
     const address = end?.address ?? 0
     shared.kernel.merge_open(merge, view.stateAddress, cacheAddress, address, end?.length ?? 0)
@@ -184,8 +195,7 @@ export class RangeScan {
         row.keyLength = shared.getU32(address + ROW_KEY_LENGTH)
         row.valueAddress = row.keyAddress + row.keyLength
         row.valueLength = shared.getU32(address + ROW_VALUE_LENGTH)
-        if (this.#view.rangeTombstones.length === 0) return true
-        if (!this.#isCovered(row, shared.getU64(address + ROW_SEQNO))) return true
+        return true
       }
       if (this.#isDone) return false
       if (!this.#fill()) return undefined
@@ -233,6 +243,11 @@ export class RangeScan {
     return { address: buffer.address, length: key.length, isInclusive }
   }
 
+  #rangesOf({ stateAddress }: ReadView): number {
+    if ((this.#range.flags & SCAN_EVERY_VERSION) !== 0) return 0
+    return this.#workspace.shared.kernel.state_has_ranges(stateAddress) === 0 ? 0 : stateAddress
+  }
+
   /** Places every source and builds the heap; false where a block is not at hand. */
   #placeSources(): boolean {
     const { kernel } = this.#workspace.shared
@@ -271,6 +286,8 @@ export class RangeScan {
     shared.setU32(scan + SCAN_HAS_KEY, 0)
     shared.setU32(scan + SCAN_TENTATIVE, 0)
     shared.setU64(scan + SCAN_SEQNO, seqno)
+    shared.setU32(scan + SCAN_RANGES, this.#ranges)
+    shared.setU32(scan + SCAN_GAP + RANGE_GAP_IS_KNOWN, 0)
     this.#nameBatch()
   }
 
@@ -356,18 +373,11 @@ export class RangeScan {
     shared.setU32(row + ROW_KEY_LENGTH, keyLength)
     shared.setU32(row + ROW_VALUE_LENGTH, value.length)
     shared.setU32(row + ROW_KIND, KIND_VALUE)
-    // Range tombstones were seen to while resolving: no one may hide the result again.
     shared.setU64(row + ROW_SEQNO, Number.MAX_SAFE_INTEGER)
     shared.bytes.set(key, row + ROW_KEY)
     if (!isKeyOnly) shared.bytes.set(value, row + ROW_KEY + keyLength)
     this.#top = bytes
     return true
-  }
-
-  #isCovered(row: Row, seqno: number): boolean {
-    const key = this.#workspace.shared.view(row.keyAddress, row.keyLength)
-    const { compare } = this.#workspace.order
-    return coveringSeqno(this.#view, key, this.#range.seqno, compare) > seqno
   }
 }
 

@@ -4,10 +4,12 @@
  */
 import {
   RUN_BYTES,
+  RUN_HAS_RANGES,
   RUN_LEVEL,
   RUN_TABLE_COUNT,
   RUN_TABLES,
   STATE_BYTES,
+  STATE_HAS_RANGES,
   STATE_MEMTABLE_COUNT,
   STATE_MEMTABLES,
   STATE_RUN_COUNT,
@@ -28,6 +30,7 @@ export function publishState(
   const memtableList = state + STATE_BYTES
   const runRecords = memtableList + 8 * memtables.length
   let tables = runRecords + RUN_BYTES * runs.length
+  let hasRanges = 0
   shared.setU32(state + STATE_MEMTABLE_COUNT, memtables.length)
   shared.setU32(state + STATE_RUN_COUNT, runs.length)
   shared.setU32(state + STATE_MEMTABLES, memtableList)
@@ -40,11 +43,15 @@ export function publishState(
     shared.setU32(record + RUN_LEVEL, run.level)
     shared.setU32(record + RUN_TABLE_COUNT, run.tables.length)
     shared.setU32(record + RUN_TABLES, tables)
+    const runHasRanges = run.tables.some((table) => table.rangeTombstones.length > 0) ? 1 : 0
+    shared.setU32(record + RUN_HAS_RANGES, runHasRanges)
+    hasRanges |= runHasRanges
     for (const table of run.tables) {
       shared.setU32(tables, table.address)
       tables += 4
     }
   })
+  shared.setU32(state + STATE_HAS_RANGES, hasRanges)
   return state
 }
 
@@ -53,7 +60,6 @@ export class PartialView implements ReadView, Disposable {
   readonly stateAddress: number
   readonly memtables: readonly number[]
   readonly runs: readonly ViewRun[]
-  readonly rangeTombstones = []
   readonly #workspace: Workspace
 
   constructor(workspace: Workspace, memtables: readonly number[], runs: readonly ViewRun[]) {

@@ -6,7 +6,6 @@
  * I2: a result is a proposal; main installs it or drops it.
  */
 import type { Compression } from '../format/compression.js'
-import type { RangeTombstone } from '../format/range-tombstone.js'
 import type { TableProposal } from '../table/table-proposal.js'
 import type { TableShape } from '../table/table-writer.js'
 
@@ -45,7 +44,6 @@ export interface FlushJob extends JobBase {
   readonly kind: 'flush'
   /** Addresses, newest first. */
   readonly memtables: readonly number[]
-  readonly rangeTombstones: readonly RangeTombstone[]
 }
 
 /** A table to be read. */

@@ -36,4 +36,8 @@ export const RUN_CURSOR_END_LENGTH = 60
 export const RUN_CURSOR_WANTED_OFFSET = 64
 export const RUN_CURSOR_WANTED_KIND = 72
 export const RUN_CURSOR_WANTED_SIZE = 76
-export const RUN_CURSOR_BYTES = 88
+/** As MERGE_RANGES and MERGE_SEQNO; and a RANGE_GAP of scratch. */
+export const RUN_CURSOR_RANGES = 84
+export const RUN_CURSOR_SEQNO = 88
+export const RUN_CURSOR_GAP = 96
+export const RUN_CURSOR_BYTES = 128

@@ -247,7 +247,11 @@ export const MERGE_SOURCE_COUNT = 8
 /** Array of u32 x source count. */
 export const MERGE_HEAP = 12
 export const MERGE_HEAP_COUNT = 16
-export const MERGE_BYTES = 24
+// 20: MERGE_WANTED, below.
+/** The published state whose range tombstones hide whole tables, or 0; and below which seqno they are seen. */
+export const MERGE_RANGES = 24
+export const MERGE_SEQNO = 32
+export const MERGE_BYTES = 40
 
 // What the loops over a merge return to the calling thread.
 export const EVENT_DONE = 0
@@ -290,7 +294,10 @@ export const SCAN_KEY_LENGTH = 52
 export const SCAN_HAS_KEY = 56
 /** Reverse scans: what stands at SCAN_TOP; see assembly/scan.ts. */
 export const SCAN_TENTATIVE = 60
-export const SCAN_BYTES = 64
+/** The published state whose range tombstones hide rows, or 0 where none do; the RANGE_GAP at hand. */
+export const SCAN_RANGES = 64
+export const SCAN_GAP = 72
+export const SCAN_BYTES = 104
 
 export const SCAN_EVERY_VERSION = 1
 export const SCAN_KEYS_ONLY = 2
@@ -325,9 +332,13 @@ export const TABLE_FILTER_INDEX = 64
 /** Keys below this one are not the table's any more (tight-space restriction), or 0. */
 export const TABLE_RESTRICTION = 68
 export const TABLE_RESTRICTION_LENGTH = 72
+/** The table's range tombstones: a set (layout-ranges.ts), or 0. */
+export const TABLE_RANGES = 76
 export const TABLE_BYTES = 80
 
 export const TABLE_TWO_LEVEL = 1
+/** The table holds range tombstones only: its one entry is a sentinel, which is not to be seen. */
+export const TABLE_NO_ENTRIES = 2
 
 export const FILTER_NONE = 0
 export const FILTER_BURR = 1
@@ -340,12 +351,16 @@ export const STATE_RUN_COUNT = 4
 export const STATE_MEMTABLES = 8
 /** Array of run records. */
 export const STATE_RUNS = 12
-export const STATE_BYTES = 16
+/** u32: 1 where a table of a run has range tombstones. */
+export const STATE_HAS_RANGES = 16
+export const STATE_BYTES = 24
 
 export const RUN_LEVEL = 0
 export const RUN_TABLE_COUNT = 4
 /** Array of u32: addresses of TABLE structures, ascending by key. */
 export const RUN_TABLES = 8
+/** u32: 1 where a table of the run has range tombstones. */
+export const RUN_HAS_RANGES = 12
 export const RUN_BYTES = 16
 
 // One point read in progress.

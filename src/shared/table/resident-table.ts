@@ -25,7 +25,9 @@ import {
   TABLE_KEY_MAX_LENGTH,
   TABLE_KEY_MIN,
   TABLE_KEY_MIN_LENGTH,
+  TABLE_NO_ENTRIES,
   TABLE_OWNER,
+  TABLE_RANGES,
   TABLE_RESTRICTION,
   TABLE_RESTRICTION_LENGTH,
   TABLE_SEQNO_MAX,
@@ -35,6 +37,7 @@ import {
 import type { Workspace } from '../memory/workspace.js'
 import type { BlockLoader, LoadedBlock } from './block-loader.js'
 import { FILTER_SECTIONS } from './filter-builder.js'
+import { RangeSet } from './range-set.js'
 import type { TableFile } from './table-file.js'
 
 /** What the manifest adds to a table file. */
@@ -46,7 +49,7 @@ export interface TablePlacement {
   readonly restriction: Uint8Array | undefined
 }
 
-/** What of a table is made resident: a table that is only walked front to back needs no filter. */
+/** What of a table is made resident: one that is only walked front to back needs no filter, nor a search in its ranges. */
 export type ResidentParts = 'index and filter' | 'index only'
 
 export class ResidentTable {
@@ -60,6 +63,7 @@ export class ResidentTable {
   readonly filterBytes: number
   readonly #workspace: Workspace
   readonly #pieces: number[] = []
+  #rangeSet: RangeSet | undefined
 
   constructor(
     workspace: Workspace,
@@ -76,12 +80,23 @@ export class ResidentTable {
       this.address = this.#take(TABLE_BYTES)
       workspace.shared.bytes.fill(0, this.address, this.address + TABLE_BYTES)
       this.#writeIdentity()
+      this.#loadRanges(parts)
       this.indexBytes = this.#loadIndex(loader)
       this.filterBytes = parts === 'index only' ? 0 : this.#loadFilter(loader)
     } catch (error) {
       this.dispose()
       throw error
     }
+  }
+
+  /**
+   * True for a table of range tombstones: its one entry is the sentinel that gives the file a key (format-table.md 14),
+   * and is not to be seen. A tombstone at seqno 0 may be taken for one, and hides nothing either.
+   */
+  get hasNoEntries(): boolean {
+    const { itemCount, weakTombstoneCount, seqnoKvMax } = this.table.meta
+    if (this.rangeTombstones.length === 0 || itemCount !== 1) return false
+    return weakTombstoneCount === 1 && seqnoKvMax === 0
   }
 
   /** The owner number in the block cache. */
@@ -107,6 +122,8 @@ export class ResidentTable {
   /** Gives the memory back. REQUIRES: no read state that names this table is in use. */
   dispose(): void {
     for (const piece of this.#pieces.splice(0)) this.#workspace.heap.free(piece)
+    this.#rangeSet?.dispose()
+    this.#rangeSet = undefined
   }
 
   #take(bytes: number): number {
@@ -144,7 +161,8 @@ export class ResidentTable {
       meta.seqnoMin + globalSeqno,
     )
     this.#set(TABLE_OWNER, owner)
-    this.#set(TABLE_FLAGS, this.table.isTwoLevel ? TABLE_TWO_LEVEL : 0)
+    const levels = this.table.isTwoLevel ? TABLE_TWO_LEVEL : 0
+    this.#set(TABLE_FLAGS, levels | (this.hasNoEntries ? TABLE_NO_ENTRIES : 0))
     shared.setU64(this.address + TABLE_GLOBAL_SEQNO, globalSeqno)
     shared.setU64(this.address + TABLE_SEQNO_MIN, lowest)
     shared.setU64(this.address + TABLE_SEQNO_MAX, meta.seqnoKvMax + globalSeqno)
@@ -155,6 +173,13 @@ export class ResidentTable {
     if (restriction === undefined) return
     this.#set(TABLE_RESTRICTION, this.#keep(restriction))
     this.#set(TABLE_RESTRICTION_LENGTH, restriction.length)
+  }
+
+  /** Makes the range tombstones searchable. */
+  #loadRanges(parts: ResidentParts): void {
+    if (this.rangeTombstones.length === 0 || parts === 'index only') return
+    this.#rangeSet = new RangeSet(this.#workspace, this.rangeTombstones)
+    this.#set(TABLE_RANGES, this.#rangeSet.address)
   }
 
   /** Loads the top of the index: the copy at the end of the file first, then the other one. */

@@ -18,7 +18,9 @@ export {
   memtable_older,
   memtable_reserve,
 } from './memtable'
-export { memtable_commit_range } from './memtable-ranges'
+export { memtable_commit_range, memtable_settle_ranges } from './memtable-ranges'
+export { range_set_build, range_set_bytes_max, range_set_scratch_bytes } from './range-set'
+export { state_cover_at, state_gap_at, state_has_ranges, table_is_covered_at } from './range-cover'
 export {
   memtable_cursor_first,
   memtable_cursor_init,

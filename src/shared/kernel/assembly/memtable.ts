@@ -162,6 +162,12 @@ export function memtable_take_entry(
   return entry
 }
 
+/** Gives everything below `top` to what was written there: range sets, which grow behind the entries. */
+export function memtable_raise_top(base: usize, top: usize): void {
+  store<u32>(base, <u32>granule_up(base, top), MEMTABLE_ARENA_TOP)
+  count_used(base)
+}
+
 @inline function count_used(base: usize): void {
   const free = load<u32>(base, MEMTABLE_NODE_BOTTOM) - load<u32>(base, MEMTABLE_ARENA_TOP)
   store<u32>(base, load<u32>(base, MEMTABLE_BYTES) - free, MEMTABLE_USED_BYTES)

@@ -11,7 +11,9 @@ import {
   EVENT_WANTS_BLOCK,
   MEMTABLE_CURSOR_BYTES,
   MERGE_HEAP,
+  MERGE_RANGES,
   MERGE_REVERSE,
+  MERGE_SEQNO,
   MERGE_SOURCES,
   MERGE_SOURCE_COUNT,
   MERGE_WANTED,
@@ -38,7 +40,9 @@ import {
   RUN_CURSOR_END_LENGTH,
   RUN_CURSOR_PINNED_BLOCK,
   RUN_CURSOR_PINNED_INDEX,
+  RUN_CURSOR_RANGES,
   RUN_CURSOR_REVERSE,
+  RUN_CURSOR_SEQNO,
   RUN_CURSOR_TABLES,
   RUN_CURSOR_TABLE_COUNT,
 } from '../layout-cursor'
@@ -55,7 +59,8 @@ import { merge_build, source_set_entry } from './merge'
 import { run_cursor_release, run_cursor_seek } from './run-cursor'
 
 /**
- * Makes the sources of `state`, in the direction of MERGE_REVERSE. Runs look for their blocks in `cache` (0: nowhere) and
+ * Makes the sources of `state`, in the direction of MERGE_REVERSE. Tables that are covered as a whole are passed over where
+ * MERGE_RANGES says so. Runs look for their blocks in `cache` (0: nowhere) and
  * open no table that lies behind the key at `end` (0: none), which stays where it is while the merge lives.
  */
 export function merge_open(merge: usize, state: usize, cache: usize, end: usize, endLength: i32): void {
@@ -87,6 +92,8 @@ export function merge_open(merge: usize, state: usize, cache: usize, end: usize,
     store<u32>(cursor, <u32>cache, RUN_CURSOR_CACHE)
     store<u32>(cursor, <u32>end, RUN_CURSOR_END)
     store<i32>(cursor, endLength, RUN_CURSOR_END_LENGTH)
+    store<u32>(cursor, load<u32>(merge, MERGE_RANGES), RUN_CURSOR_RANGES)
+    store<u64>(cursor, load<u64>(merge, MERGE_SEQNO), RUN_CURSOR_SEQNO)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_BLOCK)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_INDEX)
     cursor += RUN_CURSOR_BYTES

@@ -1,7 +1,7 @@
 // The point read (semantics.md 6.1), top to bottom: memtables newest first, then runs in the order of the read state,
-// each gated by key range, seqno range and filter, then index, block, entry. One call where every block is cached; it
-// comes back to the calling thread only to have a block loaded, and is then called again with the same READ structure
-// and the block's address in it.
+// each gated by key range, seqno range and filter, then index, block, entry; last the range tombstones. One call where
+// every block is cached; it comes back to the calling thread only to have a block loaded, and is then called again with
+// the same READ structure and the block's address in it.
 //
 // Lock-free, any thread: what it reads is published before its address is, and stays while the read state is held.
 //
@@ -57,6 +57,7 @@ import {
   TABLE_KEY_MAX_LENGTH,
   TABLE_KEY_MIN,
   TABLE_KEY_MIN_LENGTH,
+  TABLE_NO_ENTRIES,
   TABLE_OWNER,
   TABLE_RESTRICTION,
   TABLE_RESTRICTION_LENGTH,
@@ -78,6 +79,7 @@ import {
   entry_value_length,
 } from './memtable-entry'
 import { memtable_hash } from './memtable-hash'
+import { state_cover, state_has_ranges } from './range-cover'
 import { index_record, index_search, resident_entry, resident_search } from './resident-block'
 import { ribbon_contains } from './ribbon'
 import { xxh3_64 } from './xxh3'
@@ -197,6 +199,7 @@ function local_seqno(read: usize, table: usize): u64 {
 
 /** Looks into one table: READ_PRESENT when it is done, whatever came of it, or READ_WANTS_BLOCK. */
 function ask_table(read: usize, table: usize, key: usize, keyLength: i32): i32 {
+  if ((load<u32>(table, TABLE_FLAGS) & TABLE_NO_ENTRIES) != 0) return READ_PRESENT
   const seqno = load<u64>(read, READ_SEQNO)
   if (load<u64>(table, TABLE_SEQNO_MIN) >= seqno) return READ_PRESENT
   if (load<u32>(read, READ_FOUND) != 0) {
@@ -265,16 +268,29 @@ function ask_memtables(read: usize, state: usize, key: usize, keyLength: i32): b
   return false
 }
 
+// @ts-ignore: decorator
+/** READ_PRESENT for what was found, unless a visible range tombstone hides it. */
+@inline
+function present_unless_covered(read: usize, state: usize, key: usize, keyLength: i32): i32 {
+  if (state_has_ranges(state) == 0) return READ_PRESENT
+  const shown = load<u64>(read, READ_FOUND_SEQNO) + 1
+  const cover = state_cover(state, key, keyLength, load<u64>(read, READ_SEQNO), shown)
+  return cover > shown ? READ_ABSENT : READ_PRESENT
+}
+
 /**
- * Finds the newest visible version of the key: READ_ABSENT, READ_PRESENT with the READ_FOUND fields set (the kind may
- * be a tombstone), or READ_WANTS_BLOCK with the READ_WANTED fields set: load it, set READ_GIVEN, and call again.
+ * Finds the newest visible version of the key: READ_ABSENT where there is none or a range tombstone hides it,
+ * READ_PRESENT with the READ_FOUND fields set (the kind may be a tombstone), or READ_WANTS_BLOCK with the READ_WANTED
+ * fields set: load it, set READ_GIVEN, and call again.
  */
 export function point_read(read: usize): i32 {
   const state = <usize>load<u32>(read, READ_STATE)
   const key = <usize>load<u32>(read, READ_KEY)
   const keyLength = load<i32>(read, READ_KEY_LENGTH)
   const given = <usize>load<u32>(read, READ_GIVEN)
-  if (given == 0 && ask_memtables(read, state, key, keyLength)) return READ_PRESENT
+  if (given == 0 && ask_memtables(read, state, key, keyLength)) {
+    return present_unless_covered(read, state, key, keyLength)
+  }
   const runCount = load<i32>(state, STATE_RUN_COUNT)
   const runs = <usize>load<u32>(state, STATE_RUNS)
   let i = load<i32>(read, READ_RUN)
@@ -287,14 +303,16 @@ export function point_read(read: usize): i32 {
   for (; i < runCount; i++) {
     const run = runs + <usize>i * RUN_BYTES
     const level = load<u32>(run, RUN_LEVEL)
-    if (load<u32>(read, READ_FOUND) != 0 && level != load<u32>(read, READ_FOUND_LEVEL)) return READ_PRESENT
+    if (load<u32>(read, READ_FOUND) != 0 && level != load<u32>(read, READ_FOUND_LEVEL)) {
+      return present_unless_covered(read, state, key, keyLength)
+    }
     const table = covering_table(run, key, keyLength)
     if (table == 0) continue
     store<i32>(read, i, READ_RUN)
     if (ask_table(read, table, key, keyLength) == READ_WANTS_BLOCK) return READ_WANTS_BLOCK
     store<u32>(read, level, READ_FOUND_LEVEL)
   }
-  return load<u32>(read, READ_FOUND) != 0 ? READ_PRESENT : READ_ABSENT
+  return load<u32>(read, READ_FOUND) != 0 ? present_unless_covered(read, state, key, keyLength) : READ_ABSENT
 }
 
 /**

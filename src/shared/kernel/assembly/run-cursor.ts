@@ -31,6 +31,7 @@ import {
   TABLE_KEY_MAX_LENGTH,
   TABLE_KEY_MIN,
   TABLE_KEY_MIN_LENGTH,
+  TABLE_NO_ENTRIES,
   TABLE_OWNER,
   TABLE_RESTRICTION,
   TABLE_RESTRICTION_LENGTH,
@@ -45,12 +46,15 @@ import {
   RUN_CURSOR_CACHE,
   RUN_CURSOR_END,
   RUN_CURSOR_END_LENGTH,
+  RUN_CURSOR_GAP,
   RUN_CURSOR_INDEX,
   RUN_CURSOR_INDEX_NUMBER,
   RUN_CURSOR_PINNED_BLOCK,
   RUN_CURSOR_PINNED_INDEX,
+  RUN_CURSOR_RANGES,
   RUN_CURSOR_RESTRICTED,
   RUN_CURSOR_REVERSE,
+  RUN_CURSOR_SEQNO,
   RUN_CURSOR_STAGE,
   RUN_CURSOR_TABLE,
   RUN_CURSOR_TABLES,
@@ -62,6 +66,7 @@ import {
 } from '../layout-cursor'
 import { cache_find, cache_pin, cache_unpin } from './block-cache'
 import { compare_keys } from './bytes'
+import { table_is_covered } from './range-cover'
 import { index_record, index_search, resident_search } from './resident-block'
 
 // Stages: what is opened next. A SEEK looks for the bound, a STEP enters at the near end.
@@ -185,10 +190,21 @@ function next_table(cursor: usize): void {
   go(cursor, STAGE_TABLE)
 }
 
+/** True for a table in which nothing is to be seen: it has no entries, or range tombstones hide all of them. */
+function is_hidden(cursor: usize, table: usize): bool {
+  if ((load<u32>(table, TABLE_FLAGS) & TABLE_NO_ENTRIES) != 0) return true
+  const ranges = <usize>load<u32>(cursor, RUN_CURSOR_RANGES)
+  return ranges != 0 && table_is_covered(ranges, table, cursor + RUN_CURSOR_GAP, load<u64>(cursor, RUN_CURSOR_SEQNO))
+}
+
 /** STAGE_TABLE: places the table's index on the block to start with; false where the walk is over. */
 function open_table(cursor: usize): bool {
   const table = table_of(cursor)
   if (table == 0 || is_behind_end(cursor, table)) return false
+  if (is_hidden(cursor, table)) {
+    next_table(cursor)
+    return true
+  }
   store<u32>(cursor, 0, RUN_CURSOR_RESTRICTED)
   raise_bound(cursor, table)
   const top = <usize>load<u32>(table, TABLE_INDEX)

@@ -1,8 +1,9 @@
 // A range read's inner loop: merges the sources and packs the newest visible version of each key into a batch of rows,
 // forward or in reverse. Runs on the thread that owns the SCAN structure.
 //
-// Point tombstones hide their key here. Merge operands come back to the calling thread (EVENT_OPERAND), and range
-// tombstones are applied by it to the finished rows: the newest version decides for both.
+// Point tombstones hide their key here, and so do range tombstones: the newest version decides for both. What covers a key
+// is looked up once for all keys up to the next bound of a range tombstone. Merge operands come back to the calling thread
+// (EVENT_OPERAND). A scan of every version applies none of this.
 //
 // I1: rows below SCAN_TOP are final; after any event the loop can be called again and goes on where it stood.
 import {
@@ -26,12 +27,14 @@ import {
   SCAN_CAPACITY,
   SCAN_EVERY_VERSION,
   SCAN_FLAGS,
+  SCAN_GAP,
   SCAN_HAS_KEY,
   SCAN_KEY,
   SCAN_KEYS_ONLY,
   SCAN_KEY_LENGTH,
   SCAN_MERGE,
   SCAN_OUT,
+  SCAN_RANGES,
   SCAN_ROWS,
   SCAN_ROWS_MAX,
   SCAN_SEQNO,
@@ -46,6 +49,7 @@ import {
 } from '../layout'
 import { compare_keys, copy_bytes } from './bytes'
 import { MERGE_READY, merge_advance, merge_settle, merge_top } from './merge'
+import { gap_cover } from './range-cover'
 
 // States of SCAN_TENTATIVE: no row at SCAN_TOP; a row that a newer version may replace; an operand to be reported once
 // the rows before it were taken.
@@ -120,6 +124,15 @@ function hides(kind: i32): bool {
   return kind == KIND_TOMBSTONE || kind == KIND_WEAK_TOMBSTONE
 }
 
+// @ts-ignore: decorator
+/** Whether a visible range tombstone hides the version (key, seqno). */
+@inline
+function is_covered(scan: usize, key: usize, keyLength: i32, seqno: u64, limit: u64, reverse: bool): bool {
+  const ranges = <usize>load<u32>(scan, SCAN_RANGES)
+  if (ranges == 0) return false
+  return gap_cover(ranges, scan + SCAN_GAP, key, keyLength, limit, reverse) > seqno + 1
+}
+
 function scan_forward(scan: usize, merge: usize, limit: u64): i32 {
   const everyVersion = (load<u32>(scan, SCAN_FLAGS) & SCAN_EVERY_VERSION) != 0
   while (true) {
@@ -140,7 +153,7 @@ function scan_forward(scan: usize, merge: usize, limit: u64): i32 {
         continue
       }
       const kind = load<i32>(source, SOURCE_KIND)
-      if (hides(kind)) {
+      if (hides(kind) || is_covered(scan, key, keyLength, load<u64>(source, SOURCE_SEQNO), limit, false)) {
         begin_group(scan, key, keyLength)
         merge_advance(merge)
         continue
@@ -163,10 +176,16 @@ function scan_forward(scan: usize, merge: usize, limit: u64): i32 {
 /**
  * Ends a reverse group: its newest visible version, the row at SCAN_TOP, becomes final, hides the key, or is an operand.
  */
-function end_reverse_group(scan: usize): i32 {
+function end_reverse_group(scan: usize, limit: u64): i32 {
   if (load<u32>(scan, SCAN_TENTATIVE) == TENTATIVE_NONE) return EVENT_DONE
   const row = <usize>load<u32>(scan, SCAN_OUT) + <usize>load<u32>(scan, SCAN_TOP)
   const kind = load<i32>(row, ROW_KIND)
+  if (
+    is_covered(scan, row + ROW_KEY, load<i32>(row, ROW_KEY_LENGTH), load<u64>(row, ROW_SEQNO), limit, true)
+  ) {
+    store<u32>(scan, TENTATIVE_NONE, SCAN_TENTATIVE)
+    return EVENT_DONE
+  }
   if (kind == KIND_MERGE_OPERAND) {
     const isFirst = load<u32>(scan, SCAN_ROWS) == 0
     store<u32>(scan, isFirst ? TENTATIVE_NONE : TENTATIVE_OPERAND, SCAN_TENTATIVE)
@@ -185,14 +204,14 @@ function scan_reverse(scan: usize, merge: usize, limit: u64): i32 {
   const everyVersion = (load<u32>(scan, SCAN_FLAGS) & SCAN_EVERY_VERSION) != 0
   while (true) {
     const settled = merge_settle(merge)
-    if (settled == EVENT_DONE) return end_reverse_group(scan)
+    if (settled == EVENT_DONE) return end_reverse_group(scan, limit)
     if (settled != MERGE_READY) return settled
     const source = merge_top(merge)
     const key = <usize>load<u32>(source, SOURCE_KEY)
     const keyLength = load<i32>(source, SOURCE_KEY_LENGTH)
     const isVisible = load<u64>(source, SOURCE_SEQNO) < limit
     if (!is_group_key(scan, key, keyLength)) {
-      const event = end_reverse_group(scan)
+      const event = end_reverse_group(scan, limit)
       if (event != EVENT_DONE) return event
     }
     if (is_beyond(scan, key, keyLength, true)) return EVENT_DONE

@@ -3,6 +3,7 @@
  * cache. The oracle of the point-read kernel. Any thread; tests and benches only.
  */
 import { compareBytes } from './memtable.js'
+import { coverOf, type ReferenceRange } from './ranges.js'
 import type { Version } from './version.js'
 
 export interface ReferenceTable {
@@ -22,6 +23,8 @@ export interface ReferenceState {
   readonly memtables: readonly (readonly Version[])[]
   /** L0 newest first, then level by level. */
   readonly runs: readonly ReferenceRun[]
+  /** Of memtables and tables. */
+  readonly ranges: readonly ReferenceRange[]
 }
 
 /** The newest version of the key below `seqno` in one source. */
@@ -40,12 +43,18 @@ function newestOfRun({ tables }: ReferenceRun, key: Uint8Array, seqno: number) {
   return undefined
 }
 
-/** The version that answers a read of `key` at `seqno`; tombstones and operands as they are. */
+/** The version that answers a read of `key` at `seqno`; point tombstones and operands as they are. */
 export function readPoint(
   state: ReferenceState,
   key: Uint8Array,
   seqno: number,
 ): Version | undefined {
+  const found = newestVersion(state, key, seqno)
+  if (found === undefined) return undefined
+  return coverOf(state.ranges, key, seqno) > found.seqno ? undefined : found
+}
+
+function newestVersion(state: ReferenceState, key: Uint8Array, seqno: number): Version | undefined {
   for (const memtable of state.memtables) {
     const found = newestOf(memtable, key, seqno)
     if (found !== undefined) return found

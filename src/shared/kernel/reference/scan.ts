@@ -6,22 +6,25 @@ import type { KeyRangeBounds } from '../../base/key-order.js'
 import { KIND_TOMBSTONE, KIND_WEAK_TOMBSTONE } from '../layout.js'
 import { compareBytes } from './memtable.js'
 import { groupByKey, mergeVersions } from './merge.js'
+import { coverOf, type ReferenceRange } from './ranges.js'
 import type { Version } from './version.js'
 
 export interface ScanRules extends KeyRangeBounds {
   /** Only versions with a seqno below this are seen. */
   readonly seqno: number
   readonly isReverse: boolean
+  /** True: every visible version is yielded, and range tombstones hide nothing. */
   readonly everyVersion: boolean
 }
 
 /**
- * What the scan yields: the newest visible version of each key unless that is a tombstone (an
- * operand is yielded as it is), or every visible version.
+ * What the scan yields: the newest visible version of each key unless that is a tombstone or lies
+ * under one (an operand is yielded as it is), or every visible version.
  */
 export function scanVersions(
   sources: readonly (readonly Version[])[],
   rules: ScanRules,
+  ranges: readonly ReferenceRange[] = [],
 ): Version[] {
   const { lower, upper, seqno, isReverse, everyVersion } = rules
   const visible = mergeVersions(sources).filter((version) => {
@@ -37,6 +40,9 @@ export function scanVersions(
   const newest = groupByKey(visible).map(([version]) => version!)
   const yielded = everyVersion
     ? visible
-    : newest.filter(({ kind }) => kind !== KIND_TOMBSTONE && kind !== KIND_WEAK_TOMBSTONE)
+    : newest.filter((version) => {
+        if (version.kind === KIND_TOMBSTONE || version.kind === KIND_WEAK_TOMBSTONE) return false
+        return coverOf(ranges, version.key, seqno) <= version.seqno
+      })
   return isReverse ? yielded.reverse() : yielded
 }

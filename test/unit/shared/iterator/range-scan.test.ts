@@ -5,7 +5,6 @@
 import t from 'tap'
 import { VarveError } from '../../../../src/shared/base/errors.js'
 import type { KeyBound } from '../../../../src/shared/base/key-order.js'
-import type { RangeTombstone } from '../../../../src/shared/format/range-tombstone.js'
 import { RangeScan, type Row, type ScanRange } from '../../../../src/shared/iterator/range-scan.js'
 import {
   KIND_MERGE_OPERAND,
@@ -35,11 +34,7 @@ function resolve(key: Uint8Array): Uint8Array | undefined {
 }
 
 /** What the scan should yield, as `key=value` lines. */
-function expectedLines(
-  { plain }: TestState,
-  range: ScanRange,
-  tombstones: readonly RangeTombstone[],
-): string[] {
+function expectedLines({ plain }: TestState, range: ScanRange): string[] {
   const sources = [
     ...plain.memtables,
     ...plain.runs.map(({ tables }) =>
@@ -49,16 +44,9 @@ function expectedLines(
     ),
   ]
   const everyVersion = (range.flags & SCAN_EVERY_VERSION) !== 0
-  const isHidden = ({ key, seqno }: Version): boolean =>
-    tombstones.some((one) => {
-      const covers = compareBytes(one.start, key) <= 0 && compareBytes(key, one.end) < 0
-      return covers && one.seqno < range.seqno && one.seqno > seqno
-    })
-  return scanVersions(sources, { ...range, everyVersion }).flatMap((version) => {
+  return scanVersions(sources, { ...range, everyVersion }, plain.ranges).flatMap((version) => {
     const { key, kind, value } = version
     const isOperand = kind === KIND_MERGE_OPERAND && !everyVersion
-    // Whoever resolves operands sees to range tombstones as well.
-    if (!isOperand && isHidden(version)) return []
     const shown = isOperand ? resolve(key) : value
     if (shown === undefined) return []
     return [`${hex(key)}=${range.flags & SCAN_KEYS_ONLY ? shown.length : hex(shown)}`]
@@ -88,15 +76,6 @@ function showBound(bound: KeyBound | undefined): string {
   return `${hex(bound.key)} ${bound.isInclusive ? 'inclusive' : 'exclusive'}`
 }
 
-function someTombstones(keys: readonly Uint8Array[], seqnoEnd: number): RangeTombstone[] {
-  return Array.from({ length: random.below(random.pick([1, 4])) }, () => {
-    const [start, end] = [random.pick(keys), Uint8Array.from([...random.pick(keys), 0])].sort(
-      compareBytes,
-    )
-    return { start: start!, end: end!, seqno: random.below(seqnoEnd) }
-  })
-}
-
 for (const capacityBytes of [0, 96 << 10, 8 << 20]) {
   t.test(`random trees, a cache of ${capacityBytes} bytes`, async (t) => {
     const wrong: string[] = []
@@ -105,13 +84,8 @@ for (const capacityBytes of [0, 96 << 10, 8 << 20]) {
       const state = states.random()
       const cache = new BlockCache(shared, heap, capacityBytes)
       const provider = new BlockProvider(workspace, states.loader, cache)
-      const rangeTombstones = someTombstones(state.keys, state.seqnoEnd)
-      const view = {
-        stateAddress: state.address,
-        memtables: state.memtables,
-        runs: state.runs,
-        rangeTombstones,
-      }
+      const { memtables, runs } = state
+      const view = { stateAddress: state.address, memtables, runs }
       for (let i = 0; i < 25; i++) {
         const range: ScanRange = {
           lower: someBound(state.keys),
@@ -124,7 +98,7 @@ for (const capacityBytes of [0, 96 << 10, 8 << 20]) {
         const scan = new RangeScan(workspace, provider, view, range, resolve)
         const found = scanLines(scan, range.flags)
         scan.dispose()
-        const expected = expectedLines(state, range, rangeTombstones)
+        const expected = expectedLines(state, range)
         rows += expected.length
         if (found.join('\n') !== expected.join('\n')) {
           const bounds = `${showBound(range.lower)} … ${showBound(range.upper)}`
@@ -150,7 +124,7 @@ t.test('a block that cannot be read: the error comes out, and the memory goes ba
   const table = states.table(versions, { blockSize: 20 })
   const runs = [{ level: 1, tables: [table] }]
   const stateAddress = states.publish([], runs)
-  const view = { stateAddress, memtables: [], runs, rangeTombstones: [] }
+  const view = { stateAddress, memtables: [], runs }
   const failing = (after: number) => {
     let left = after
     const provider = new BlockProvider(workspace, states.loader, new BlockCache(shared, heap, 0))

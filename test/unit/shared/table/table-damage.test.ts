@@ -50,7 +50,7 @@ function readAll(bytes: Uint8Array): { versions: Version[]; tombstones: string }
 function scanAll(resident: ResidentTable): Version[] {
   const runs = [{ level: 1, tables: [resident] }]
   const stateAddress = states.publish([], runs)
-  const view = { stateAddress, memtables: [], runs, rangeTombstones: [] }
+  const view = { stateAddress, memtables: [], runs }
   const range = {
     lower: undefined,
     upper: undefined,
