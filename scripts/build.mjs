@@ -37,8 +37,11 @@ function layouts() {
     .map((name) => join(root, kernelFolder, name))
 }
 
-/** Compiles one WebAssembly module, unless it is newer than everything in `folders`. */
-function buildModule(source, output, folders) {
+/**
+ * Compiles one WebAssembly module, unless it is newer than everything in `folders`; for the order of bytes, or for custom
+ * orders (`kernel/assembly/key-order.ts`).
+ */
+function buildModule(source, output, folders, isCustomOrder = false) {
   const target = join(root, output)
   const sourceTime = Math.max(
     ...folders.map((folder) => newest(join(root, folder))),
@@ -53,6 +56,7 @@ function buildModule(source, output, folders) {
   return run('assemblyscript', 'asc', [
     ...[source, '--outFile', output],
     ...['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
+    ...['--use', `CUSTOM_ORDER=${isCustomOrder ? 1 : 0}`],
     ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
     ...['--enable', 'simd', '--enable', 'threads', '--enable', 'bulk-memory'],
   ])
@@ -61,6 +65,16 @@ function buildModule(source, output, folders) {
 function buildKernel() {
   const folder = `${kernelFolder}/assembly`
   return buildModule(`${folder}/index.ts`, `build/${kernelFolder}/kernel.wasm`, [folder])
+}
+
+function buildOrderedKernel() {
+  const folder = `${kernelFolder}/assembly`
+  return buildModule(
+    `${folder}/index.ts`,
+    `build/${kernelFolder}/ordered-kernel.wasm`,
+    [folder],
+    true,
+  )
 }
 
 /** The loops and the baselines that the micro benches time, around the same kernels. */
@@ -112,7 +126,13 @@ function buildAddons() {
   return 0
 }
 
-for (const step of [buildKernel, buildBenchKernel, buildTypeScript, buildAddons]) {
+for (const step of [
+  buildKernel,
+  buildOrderedKernel,
+  buildBenchKernel,
+  buildTypeScript,
+  buildAddons,
+]) {
   const status = step()
   if (status !== 0) process.exit(status ?? 1)
 }

@@ -1,4 +1,5 @@
 /** The public surface of varve: everything a user imports from `'varve'`. */
+export { type Comparator, comparators } from '../shared/base/comparator.js'
 export { type ErrorCode, type ErrorKind, VarveError } from '../shared/base/errors.js'
 export { MAX_SEQNO } from '../shared/base/limits.js'
 export { DescriptorTable } from '../shared/fs/descriptor-table.js'
@@ -11,6 +12,7 @@ export type {
   WritableFile,
 } from '../shared/fs/file-system.js'
 export type { MergeOperator } from '../shared/iterator/read-view.js'
+export type { ModuleReference, UserCode } from '../shared/jobs/user-code.js'
 export type { CacheStats } from '../shared/memory/block-cache.js'
 export { Cache } from './cache.js'
 export type { CheckpointInfo } from './checkpoint.js'

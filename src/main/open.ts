@@ -16,11 +16,9 @@ import { type OpenOptions, resolveOptions, type Settings } from './options.js'
 import { abandonTables } from './scheduling/flush-task.js'
 import { Tree } from './tree.js'
 import { TreeCore } from './tree-core.js'
+import { resolveCode, type TreeCode } from './user-code-options.js'
 import type { Table } from './version/table.js'
 import { Version } from './version/version.js'
-
-/** The comparator that this version knows: bytes, by the name under which files record it. */
-const COMPARATOR_NAME = 'default'
 
 /** What the manifest names as its writer. */
 const WRITER_VERSION = 'varve 0.1.0'
@@ -42,10 +40,11 @@ const WRITER_VERSION = 'varve 0.1.0'
  */
 export async function open(path: string | URL, options: OpenOptions = {}): Promise<Tree> {
   const settings = resolveOptions(options)
+  const code = await resolveCode(options)
   const root = resolveFolder(path)
   const lock = takeLock(root, settings)
   try {
-    const core = openCore(root, settings, lock)
+    const core = openCore(root, settings, code, lock)
     return new Tree(core)
   } catch (error) {
     lock?.release()
@@ -72,20 +71,30 @@ function takeLock(root: string, settings: Settings): DirectoryLock | undefined {
   return fs.lock(lockPath(root))
 }
 
-function readExisting(root: string, settings: Settings): RecoveredManifest | undefined {
+function readExisting(
+  root: string,
+  settings: Settings,
+  comparatorName: string,
+): RecoveredManifest | undefined {
   return readManifest(settings.fs, root, {
     codec: { hasher: processEnvironment().workspace.hasher },
     mode: settings.recoveryMode,
-    comparatorName: COMPARATOR_NAME,
+    comparatorName,
   })
 }
 
-function openCore(root: string, settings: Settings, lock: DirectoryLock | undefined): TreeCore {
+function openCore(
+  root: string,
+  settings: Settings,
+  code: TreeCode,
+  lock: DirectoryLock | undefined,
+): TreeCore {
   const { fs } = settings
-  const recovered = readExisting(root, settings)
+  const comparatorName = code.order.name
+  const recovered = readExisting(root, settings, comparatorName)
   const manifestOptions = {
     codec: { hasher: processEnvironment().workspace.hasher },
-    comparatorName: COMPARATOR_NAME,
+    comparatorName,
     writerVersion: WRITER_VERSION,
     syncMode: settings.syncMode,
     rotateBytes: settings.manifestLogRotateBytes,
@@ -101,7 +110,10 @@ function openCore(root: string, settings: Settings, lock: DirectoryLock | undefi
       )
     }
     const manifest = ManifestWriter.create(fs, root, TreeType.Standard, manifestOptions)
-    return startCore({ root, settings, lock, manifest, nextTableId: 0 }, emptyRecovery(manifest))
+    return startCore(
+      { root, settings, code, lock, manifest, nextTableId: 0 },
+      emptyRecovery(manifest),
+    )
   }
   if (settings.errorIfExists) {
     throw new VarveError(
@@ -118,7 +130,7 @@ function openCore(root: string, settings: Settings, lock: DirectoryLock | undefi
   const manifest = settings.isReadOnly
     ? undefined
     : ManifestWriter.resume(fs, root, recovered, manifestOptions)
-  const parts = { root, settings, lock, manifest, nextTableId: scan.nextTableId }
+  const parts = { root, settings, code, lock, manifest, nextTableId: scan.nextTableId }
   const core = startCore(parts, recovered)
   if (manifest === undefined) return core
   try {

@@ -3,6 +3,8 @@
  *
  * A per-level policy takes one value or an array by level, whose last entry goes for all deeper levels.
  */
+
+import type { Comparator } from '../shared/base/comparator.js'
 import { rangeError, typeError, VarveError } from '../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../shared/base/limits.js'
 import type { Compression } from '../shared/format/compression.js'
@@ -12,6 +14,7 @@ import type { FileSystem, SyncMode } from '../shared/fs/file-system.js'
 import { MemoryFileSystem } from '../shared/fs/memory-file-system.js'
 import { StdFileSystem } from '../shared/fs/std-file-system.js'
 import type { MergeOperator } from '../shared/iterator/read-view.js'
+import type { UserCode } from '../shared/jobs/user-code.js'
 import type { FilterFormat } from '../shared/table/filter-builder.js'
 import type { Cache } from './cache.js'
 import { dictionaryId } from './dictionary.js'
@@ -53,6 +56,12 @@ export interface OpenOptions {
   readonly descriptorTable?: DescriptorTable
   /** Folds the operands of reads; see semantics of `merge`. Default none: the newest operand is the value. */
   readonly mergeOperator?: MergeOperator
+  /**
+   * The order of keys: an object, or where to import one; `comparators` holds ready ones. Its name is kept in the tree's
+   * files, and opening them under another is VARVE_COMPARATOR_MISMATCH. With a plain object, flushes and compactions run
+   * on the main thread. Default: unsigned bytes.
+   */
+  readonly comparator?: UserCode<Comparator>
   /** Where write sequence numbers come from. Default: a counter of the tree's own. */
   readonly seqno?: SequenceNumberGenerator
   /** Up to where writes are visible to reads that name no seqno. Default: a counter of the tree's own. */
@@ -97,7 +106,6 @@ export interface OpenOptions {
   readonly clock?: () => number
 
   // Named by the API, not built yet: asking for one is VARVE_UNSUPPORTED, never silently ignored.
-  readonly comparator?: unknown
   readonly compactionFilter?: unknown
   readonly prefixExtractor?: unknown
   readonly kvSeparation?: unknown
@@ -140,7 +148,6 @@ export interface Settings {
 }
 
 const UNBUILT = [
-  'comparator',
   'compactionFilter',
   'prefixExtractor',
   'kvSeparation',

@@ -16,6 +16,8 @@ import type { TableRecord } from '../shared/format/version-model.js'
 import { DescriptorTable } from '../shared/fs/descriptor-table.js'
 import type { DirectoryLock, FileSystem } from '../shared/fs/file-system.js'
 import { ScanMemory } from '../shared/iterator/scan-memory.js'
+import type { SharedMemory } from '../shared/memory/shared-memory.js'
+import type { Workspace } from '../shared/memory/workspace.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
 import { BlockProvider } from '../shared/table/block-provider.js'
 import { ResidentTable } from '../shared/table/resident-table.js'
@@ -27,6 +29,7 @@ import type { ManifestWriter } from './manifest/manifest-writer.js'
 import { givenDictionary, type Settings } from './options.js'
 import { changeRuntimeConfig, type RuntimeConfig } from './runtime-config.js'
 import { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
+import type { TreeCode } from './user-code-options.js'
 import { Memtable } from './version/memtable.js'
 import { SuperVersion } from './version/super-version.js'
 import { Table } from './version/table.js'
@@ -37,6 +40,7 @@ import { VersionHistory } from './version/version-history.js'
 export interface TreeCoreParts {
   readonly root: string
   readonly settings: Settings
+  readonly code: TreeCode
   readonly lock: DirectoryLock | undefined
   /** Undefined for a read-only tree. */
   readonly manifest: ManifestWriter | undefined
@@ -49,8 +53,11 @@ export class TreeCore extends EventEmitter {
   readonly fs: FileSystem
   readonly environment = processEnvironment()
   /** The process's memory and workspace, bound to the order of this tree's keys. */
-  readonly workspace = this.environment.workspace
-  readonly shared = this.environment.shared
+  readonly workspace: Workspace
+  readonly shared: SharedMemory
+  /** The order of the tree's keys. */
+  readonly order: KeyOrder
+  readonly code: TreeCode
   readonly cache: Cache
   readonly descriptors: DescriptorTable
   readonly loader: BlockLoader
@@ -77,6 +84,10 @@ export class TreeCore extends EventEmitter {
     const { settings } = parts
     this.root = parts.root
     this.settings = settings
+    this.code = parts.code
+    this.workspace = this.environment.workspace.inOrder(parts.code.order)
+    this.shared = this.workspace.shared
+    this.order = this.shared.order
     this.fs = settings.fs
     this.runtime = settings.runtime
     this.seqno = settings.seqno ?? new SequenceNumberCounter()
@@ -110,11 +121,6 @@ export class TreeCore extends EventEmitter {
       collectedBelow: retained,
     })
     this.#history = new VersionHistory(first)
-  }
-
-  /** The order of the tree's keys. */
-  get order(): KeyOrder {
-    return this.shared.order
   }
 
   get history(): VersionHistory {

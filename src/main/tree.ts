@@ -57,9 +57,10 @@ export class Tree extends WriteOperations implements AsyncDisposable {
   constructor(core: TreeCore) {
     super()
     this.core = core
-    const inProcess =
-      core.fs.kind === 'std' ? undefined : new InProcessExecutor(core.shared, core.fs)
-    const executor = inProcess ?? core.settings.pool ?? sharedPool()
+    const executor =
+      core.fs.kind !== 'std' || core.code.isLocal
+        ? new InProcessExecutor(core.shared, core.fs, core.code)
+        : (core.settings.pool ?? sharedPool())
     this.#scheduler = new Scheduler(core, executor, core.settings.strategy)
     this.reads = new TreeReads(core)
     this.writer = new Writer(core, () => this.#scheduler.poke())

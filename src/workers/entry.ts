@@ -4,6 +4,7 @@
  */
 import { type EncodedError, encodeError } from '../shared/base/errors.js'
 import { StdFileSystem } from '../shared/fs/std-file-system.js'
+import { loadJobCode } from '../shared/jobs/job-code.js'
 import type { Job, JobResult } from '../shared/jobs/jobs.js'
 import { SharedMemory } from '../shared/memory/shared-memory.js'
 import { runJob } from './actors.js'
@@ -19,9 +20,10 @@ export type WorkerAnswer = { readonly result: JobResult } | { readonly error: En
 
 const fs = new StdFileSystem()
 
-export default function run({ memory, job }: WorkerTask): WorkerAnswer {
+export default async function run({ memory, job }: WorkerTask): Promise<WorkerAnswer> {
   try {
-    return { result: runJob(new SharedMemory(memory), fs, job) }
+    const code = await loadJobCode(job.code)
+    return { result: runJob(new SharedMemory(memory), fs, job, code) }
   } catch (error) {
     return { error: encodeError(error) }
   }

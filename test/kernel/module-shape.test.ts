@@ -35,6 +35,7 @@ const CONTRACT = [
   'cache_pin',
   'cache_unpin',
   'compaction_run',
+  'compare_reverse',
   'constants_init',
   'data_block_load',
   'data_body_convert',
@@ -162,46 +163,66 @@ function readGlobals(section: Uint8Array | undefined): number[] {
   })
 }
 
-const wasm = readFileSync(new URL('../../src/shared/kernel/kernel.wasm', import.meta.url))
-const sections = readSections(wasm)
+/** Both builds: for the order of bytes, and for the orders that an instance is given. */
+const MODULES = [
+  { file: 'kernel.wasm', imports: [] },
+  { file: 'ordered-kernel.wasm', imports: ['order.compare', 'order.broken'] },
+]
 
-t.test('no state: no data, no mutable global, no start, no memory of its own', async (t) => {
-  t.notOk(sections.has(SECTION_DATA), 'no data section')
-  t.notOk(sections.has(SECTION_START), 'no start function')
-  t.notOk(sections.has(SECTION_MEMORY), 'no memory')
-  t.strictSame(
-    readGlobals(sections.get(SECTION_GLOBAL)).filter((mutability) => mutability !== 0),
-    [],
+for (const { file, imports } of MODULES) {
+  const wasm = readFileSync(new URL(`../../src/shared/kernel/${file}`, import.meta.url))
+  const sections = readSections(wasm)
+
+  t.test(
+    `${file}: no state: no data, no mutable global, no start, no memory of its own`,
+    async (t) => {
+      t.notOk(sections.has(SECTION_DATA), 'no data section')
+      t.notOk(sections.has(SECTION_START), 'no start function')
+      t.notOk(sections.has(SECTION_MEMORY), 'no memory')
+      t.strictSame(
+        readGlobals(sections.get(SECTION_GLOBAL)).filter((mutability) => mutability !== 0),
+        [],
+      )
+    },
   )
-})
 
-t.test('one import: a shared memory', async (t) => {
-  const reader = new Reader(sections.get(SECTION_IMPORT)!)
-  t.equal(reader.u32(), 1)
-  t.equal(`${reader.name()}.${reader.name()}`, 'env.memory')
-  t.equal(reader.u8(), EXTERNAL_MEMORY)
-  t.equal(reader.u8(), LIMITS_SHARED)
-})
-
-t.test('the exports are the contract', async (t) => {
-  const reader = new Reader(sections.get(SECTION_EXPORT)!)
-  const exports = Array.from({ length: reader.u32() }, () => {
-    const entry = { name: reader.name(), kind: reader.u8(), index: reader.u32() }
-    return entry
+  t.test(`${file}: imports a shared memory, and what compares keys`, async (t) => {
+    const reader = new Reader(sections.get(SECTION_IMPORT)!)
+    t.equal(reader.u32(), imports.length + 1)
+    for (let i = 0; i <= imports.length; i++) {
+      const name = `${reader.name()}.${reader.name()}`
+      if (reader.u8() === EXTERNAL_MEMORY) {
+        t.equal(name, 'env.memory')
+        t.equal(reader.u8(), LIMITS_SHARED)
+        reader.u32()
+        reader.u32()
+      } else {
+        t.ok(imports.includes(name), name)
+        reader.u32()
+      }
+    }
   })
-  const functions = exports.filter(({ kind }) => kind === EXTERNAL_FUNCTION)
-  t.strictSame(functions.map(({ name }) => name).sort(), CONTRACT)
-  const others = exports.filter(({ kind }) => kind !== EXTERNAL_FUNCTION)
-  t.strictSame(
-    others.map(({ name, kind }) => `${name} ${kind}`),
-    ['memory 2'],
-    'the imported memory is handed on, nothing else',
-  )
-})
+
+  t.test(`${file}: the exports are the contract`, async (t) => {
+    const reader = new Reader(sections.get(SECTION_EXPORT)!)
+    const exports = Array.from({ length: reader.u32() }, () => {
+      const entry = { name: reader.name(), kind: reader.u8(), index: reader.u32() }
+      return entry
+    })
+    const functions = exports.filter(({ kind }) => kind === EXTERNAL_FUNCTION)
+    t.strictSame(functions.map(({ name }) => name).sort(), CONTRACT)
+    const others = exports.filter(({ kind }) => kind !== EXTERNAL_FUNCTION)
+    t.strictSame(
+      others.map(({ name, kind }) => `${name} ${kind}`),
+      ['memory 2'],
+      'the imported memory is handed on, nothing else',
+    )
+  })
+}
 
 t.test('the contract in TypeScript names the same functions', async (t) => {
   const folder = new URL('../../../src/shared/kernel/', import.meta.url)
-  const files = ['block', 'codec', 'filter', 'hash', 'ingest', 'memtable', 'range']
+  const files = ['block', 'codec', 'filter', 'hash', 'ingest', 'memtable', 'order', 'range']
   const names = files.flatMap((file) => {
     const text = readFileSync(new URL(`${file}-kernel.ts`, folder), 'utf8')
     return [...text.matchAll(/^ {2}([a-z0-9_]+)\(/gm)].map(([, name]) => name!)

@@ -36,7 +36,7 @@ import { withJobMemory } from '../scheduling/job-region.js'
 import type { Scheduler } from '../scheduling/scheduler.js'
 import type { TreeCore } from '../tree-core.js'
 import type { BytesLike } from '../writing/write-batch.js'
-import { byteLengthOf, placeBytes } from '../writing/writer.js'
+import { byteLengthOf, bytesOf, placeBytes } from '../writing/writer.js'
 
 /** Full buffers that may be on their way into tables while the next one fills. */
 const JOBS_MAX = 2
@@ -156,6 +156,7 @@ export class Ingestion implements AsyncDisposable {
     this.#requireOpen()
     const keyLength = byteLengthOf(key, 'key')
     requireKeyLength(keyLength)
+    this.#core.order.requireKey?.(bytesOf(key))
     const valueLength = byteLengthOf(value, 'value')
     const { shared } = this.#core
     const { kernel } = shared

@@ -41,6 +41,8 @@ export interface IteratorSource {
 }
 
 export interface IteratorRange extends KeyRangeBounds {
+  /** Only keys that start with it, in an order in which the bounds do not say so. */
+  readonly prefix: Uint8Array | undefined
   readonly seqno: number
   readonly isReverse: boolean
   readonly limit: number
@@ -51,6 +53,7 @@ class End {
   readonly row: RowPlace = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
   readonly #source: IteratorSource
   readonly #range: ScanRange
+  readonly #prefix: Uint8Array | undefined
   #scan: RangeScan | undefined
   /** A copy of the batch that the row lies in, where it lay, and which one it is. */
   #copy: Buffer = NOTHING
@@ -59,14 +62,23 @@ class End {
   /** The last key that this end yielded, kept only while the other end is in use. */
   lastKey: Buffer | undefined
 
-  constructor(source: IteratorSource, range: ScanRange) {
+  constructor(source: IteratorSource, range: ScanRange, prefix: Uint8Array | undefined) {
     this.#source = source
     this.#range = range
+    this.#prefix = prefix
   }
 
   next(): boolean {
     this.#scan ??= this.#start()
-    return this.#scan.next(this.row)
+    if (this.#prefix === undefined) return this.#scan.next(this.row)
+    while (this.#scan.next(this.row)) if (this.#hasPrefix(this.#prefix)) return true
+    return false
+  }
+
+  #hasPrefix(prefix: Uint8Array): boolean {
+    const { keyAddress, keyLength } = this.row
+    if (keyLength < prefix.length) return false
+    return isSameKey(this.#source.workspace.shared.view(keyAddress, prefix.length), prefix)
   }
 
   /** The caller's own copy of the row's key. */
@@ -238,10 +250,11 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   /** Makes an end. From now on it and the other one, if that is in use, look out for each other. */
   #begin(isReverse: boolean, other: End | undefined): End {
     if (other !== undefined) other.lastKey = other.key()
-    const { lower, upper, seqno } = this.#range
+    const { lower, upper, seqno, prefix } = this.#range
     const flags = this.#shape === 'keys' ? SCAN_KEYS_ONLY : 0
     const rowsWanted = this.#remaining
-    return new End(this.#source, { lower, upper, seqno, isReverse, flags, rowsWanted })
+    const range = { lower, upper, seqno, isReverse, flags, rowsWanted }
+    return new End(this.#source, range, prefix)
   }
 
   #step(end: End, other: End | undefined): IteratorResult<T, undefined> {

@@ -18,7 +18,6 @@ import { SCAN_EVERY_VERSION } from '../../shared/kernel/layout.js'
 import { requireKeyLength } from '../options.js'
 import type { TreeCore } from '../tree-core.js'
 import type { SuperVersion } from '../version/super-version.js'
-import { prefixEnd } from '../writing/key-range.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { byteLengthOf, placeBytes } from '../writing/writer.js'
 import { type KeyVersion, resolveOperands } from './operand-resolution.js'
@@ -126,12 +125,12 @@ export class TreeReads {
     seqno: number,
   ): TreeIterator<T> {
     const start = toBytes(prefix, 'a prefix')
-    const end = prefixEnd(start)
-    const { compare } = this.#core.order
-    let { lower, upper } = boundsOf(options, compare)
-    if (start.length > 0) lower = higherBound(lower, { key: start, isInclusive: true }, compare)
-    if (end !== undefined) upper = lowerBound(upper, { key: end, isInclusive: false }, compare)
-    return this.#iterator({ lower, upper }, options, seqno)
+    const { order } = this.#core
+    let { lower, upper } = boundsOf(options, order.compare)
+    const range = order.prefixRange(start)
+    if (range?.lower !== undefined) lower = higherBound(lower, range.lower, order.compare)
+    if (range?.upper !== undefined) upper = lowerBound(upper, range.upper, order.compare)
+    return this.#iterator({ lower, upper }, options, seqno, range === undefined ? start : undefined)
   }
 
   containsPrefix(prefix: BytesLike, seqno: number): boolean {
@@ -185,7 +184,12 @@ export class TreeReads {
     return new RangeScan(workspace, this.#core.provider, view, range, resolve)
   }
 
-  #iterator<T>(bounds: KeyRangeBounds, options: RangeOptions, seqno: number): TreeIterator<T> {
+  #iterator<T>(
+    bounds: KeyRangeBounds,
+    options: RangeOptions,
+    seqno: number,
+    prefix?: Uint8Array,
+  ): TreeIterator<T> {
     const { limit = Number.POSITIVE_INFINITY, keys = true, values = true } = options
     if (!(limit >= 0)) throw rangeError(`limit must not be negative, not ${limit}`)
     if (!keys && !values) throw typeError('a range yields keys, values, or both')
@@ -197,6 +201,7 @@ export class TreeReads {
     const range: IteratorRange = {
       lower,
       upper,
+      prefix,
       seqno,
       isReverse: options.reverse === true,
       limit: isEmpty ? 0 : limit,

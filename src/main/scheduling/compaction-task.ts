@@ -172,6 +172,7 @@ function compactionJob(
   const level = { destination: input.destination, canonical: input.canonicalLevel }
   return {
     kind: 'compaction',
+    code: core.code.references,
     watermark: watermark.seqno,
     isExact: watermark.isExact,
     runs: inputRuns(core, new Set(input.tableIds)),

@@ -118,6 +118,7 @@ function flushJob(
   const bytes = sealed.reduce((sum, memtable) => sum + memtable.usedBytes, 0)
   return {
     kind: 'flush',
+    code: core.code.references,
     region: given.region,
     control: given.control,
     watermark: given.watermark.seqno,

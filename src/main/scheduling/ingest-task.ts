@@ -35,6 +35,7 @@ export function ingestJob(
   const bits = core.settings.expectPointReadHits ? 0 : filter.bits
   return {
     kind: 'ingest',
+    code: core.code.references,
     watermark: 0,
     isExact: false,
     firstBlock: buffer.firstBlock,

@@ -2,7 +2,7 @@
  * What a range delete covers, as bytes: [start, end), checked (semantics.md 5.2). Pure; main thread.
  */
 import { rangeError, typeError } from '../../shared/base/errors.js'
-import type { KeyOrder } from '../../shared/base/key-order.js'
+import { type KeyOrder, prefixEnd } from '../../shared/base/key-order.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
 import type { BytesLike } from '../bytes-like.js'
 
@@ -11,19 +11,6 @@ export interface ByteRange {
   readonly start: Uint8Array
   /** Exclusive. */
   readonly end: Uint8Array
-}
-
-/** The smallest key behind every key that starts with `prefix`; undefined where there is none. */
-export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
-  for (let i = prefix.length - 1; i >= 0; i--) {
-    const byte = prefix[i] as number
-    if (byte === 0xff) continue
-    // Not `slice`: on a Buffer that would be a view, and the prefix itself would change.
-    const end = Uint8Array.from(prefix.subarray(0, i + 1))
-    end[i] = byte + 1
-    return end
-  }
-  return undefined
 }
 
 /** The smallest key of all in the order of bytes: what an empty start stands for. */
@@ -47,8 +34,13 @@ export function rangeOf(start: BytesLike, end: BytesLike): ByteRange {
   return { start: from.length === 0 ? FIRST_KEY : from, end: upper }
 }
 
-/** False where no key lies in the range: such a delete is not written. */
+/** False where no key lies in the range: such a delete is not written. @throws RangeError, VARVE_COMPARATOR */
 export function holdsKeys({ start, end }: ByteRange, order: KeyOrder): boolean {
+  if (start === FIRST_KEY && !order.isBytes) {
+    throw rangeError(
+      `only the order of bytes has a first key: a range has a start under ${order.name}`,
+    )
+  }
   return order.compare(start, end) < 0
 }
 

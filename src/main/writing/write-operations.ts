@@ -8,7 +8,7 @@ import {
   KIND_WEAK_TOMBSTONE,
 } from '../../shared/kernel/layout.js'
 import { StatisticsOperations } from '../statistics/statistics-operations.js'
-import { prefixRangeOf, rangeOf } from './key-range.js'
+import { rangeOf } from './key-range.js'
 import type { BytesLike, WriteBatch } from './write-batch.js'
 import type { Writer } from './writer.js'
 
@@ -79,7 +79,7 @@ export abstract class WriteOperations extends StatisticsOperations {
    * written. As {@link removeRange} otherwise.
    */
   removePrefix(prefix: BytesLike, seqno?: number): boolean {
-    return this.writer.writeRange(prefixRangeOf(prefix), seqno)
+    return this.writer.writePrefix(prefix, seqno)
   }
 
   /** The same as {@link removeRange}. */

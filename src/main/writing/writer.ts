@@ -18,7 +18,7 @@ import type { SharedMemory } from '../../shared/memory/shared-memory.js'
 import { requireKeyLength } from '../options.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Memtable } from '../version/memtable.js'
-import { type ByteRange, holdsKeys } from './key-range.js'
+import { type ByteRange, holdsKeys, prefixRangeOf } from './key-range.js'
 import type { BatchEntry, BytesLike, WriteBatch } from './write-batch.js'
 
 /** Bytes that `value` takes. */
@@ -39,6 +39,11 @@ export function placeBytes(
 ): void {
   if (typeof value === 'string') shared.buffer.write(value, address, length, 'utf8')
   else shared.bytes.set(value, address)
+}
+
+/** The bytes of a key, or of anything like one. */
+export function bytesOf(key: BytesLike): Uint8Array {
+  return typeof key === 'string' ? Buffer.from(key) : key
 }
 
 /** Bytes that an entry of a batch takes in a fresh memtable beside key and value: header, slot, hash, share of splits. */
@@ -68,6 +73,7 @@ export class Writer {
     core.requireWritable()
     const keyLength = byteLengthOf(key, 'key')
     requireKeyLength(keyLength)
+    core.order.requireKey?.(bytesOf(key))
     const valueLength = hasValue(kind) ? byteLengthOf(value, 'value') : 0
     const { shared } = core
     const { kernel } = shared
@@ -84,6 +90,18 @@ export class Writer {
     kernel.memtable_commit(memtable.address, keyLength, valueLength, kind, number)
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
     return !this.shouldSlowDown()
+  }
+
+  /** Writes a range delete of all keys that start with `prefix`. @throws VARVE_UNSUPPORTED where they are no range */
+  writePrefix(prefix: BytesLike, seqno: number | undefined): boolean {
+    const { order } = this.#core
+    const range = prefixRangeOf(prefix)
+    if (order.isBytes) return this.writeRange(range, seqno)
+    throw new VarveError(
+      'VARVE_UNSUPPORTED',
+      `keys with one prefix are no range of the order ${order.name}; remove them by key, or by removeRange`,
+      { details: { feature: 'removePrefix', comparator: order.name } },
+    )
   }
 
   /** Writes a range delete; of no keys, nothing. False where the caller should slow down. */
@@ -119,6 +137,7 @@ export class Writer {
     for (const { kind, key, value } of batch.entries) {
       const keyLength = byteLengthOf(key, 'key')
       requireKeyLength(keyLength)
+      core.order.requireKey?.(bytesOf(key))
       const valueLength = hasValue(kind) ? byteLengthOf(value, 'value') : 0
       lengths.push(keyLength, valueLength)
       bytes += keyLength + valueLength + ENTRY_OVERHEAD_BYTES

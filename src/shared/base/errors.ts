@@ -37,6 +37,7 @@ const KIND_BY_CODE = {
   VARVE_ENCRYPT: 'unavailable',
   VARVE_DECRYPT: 'corruption',
   VARVE_MERGE_OPERATOR: 'invalid',
+  VARVE_COMPARATOR: 'invalid',
   VARVE_COMPARATOR_MISMATCH: 'invalid',
   VARVE_ZSTD_DICT_MISMATCH: 'invalid',
   VARVE_MANIFEST_INVALID: 'corruption',

@@ -10,12 +10,30 @@
 /** Negative where `a` comes before `b`, positive where it comes behind, 0 where they are the same key. */
 export type CompareKeys = (a: Uint8Array, b: Uint8Array) => number
 
+/** {@link CompareKeys} of two keys that lie in `bytes`. */
+export type CompareAt = (
+  bytes: Uint8Array,
+  aStart: number,
+  aLength: number,
+  bStart: number,
+  bLength: number,
+) => number
+
 export interface KeyOrder {
   /** By which files name it. */
   readonly name: string
   /** True for the order of bytes, the shorter key first: kernels compare heads of keys, and a key has a successor. */
   readonly isBytes: boolean
+  /** Throws VARVE_COMPARATOR where a user's comparator does not answer. */
   readonly compare: CompareKeys
+  /** Only of a user's order: whether it answers for the key at all. Throws VARVE_COMPARATOR where it does not. */
+  requireKey?(key: Uint8Array): void
+  /** The export of the kernel module that compares like this, for an order of ours that is not that of bytes. */
+  readonly kernelCompare?: 'compare_reverse'
+  /** A user's comparison of two keys where they lie, for kernels; it may throw, and return anything. */
+  readonly compareAt?: CompareAt
+  /** Where all keys lie that start with a prefix; undefined where they may lie anywhere. */
+  prefixRange(prefix: Uint8Array): KeyRangeBounds | undefined
 }
 
 /** The default order, by the name that the format gives it. */
@@ -23,6 +41,26 @@ export const BYTE_ORDER: KeyOrder = {
   name: 'default',
   isBytes: true,
   compare: Buffer.compare,
+  prefixRange: (prefix) => {
+    const end = prefixEnd(prefix)
+    return {
+      lower: prefix.length === 0 ? undefined : { key: prefix, isInclusive: true },
+      upper: end === undefined ? undefined : { key: end, isInclusive: false },
+    }
+  },
+}
+
+/** In the order of bytes, the smallest key behind every key that starts with `prefix`; undefined where there is none. */
+export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const byte = prefix[i] as number
+    if (byte === 0xff) continue
+    // Not `slice`: on a Buffer that would be a view, and the prefix itself would change.
+    const end = Uint8Array.from(prefix.subarray(0, i + 1))
+    end[i] = byte + 1
+    return end
+  }
+  return undefined
 }
 
 /** True where both are the same key: by their bytes, in any order. */

@@ -8,6 +8,7 @@
 import type { Compression } from '../format/compression.js'
 import type { TableProposal } from '../table/table-proposal.js'
 import type { TableShape } from '../table/table-writer.js'
+import type { JobCodeReferences } from './job-code.js'
 
 /** The part of the shared memory that belongs to a job while it runs. */
 export interface JobRegion {
@@ -29,6 +30,7 @@ export interface OutputPlan {
 }
 
 interface JobBase {
+  readonly code: JobCodeReferences
   readonly region: JobRegion
   /** Address of the job's control words: JOB_CANCEL. */
   readonly control: number

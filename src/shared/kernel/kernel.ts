@@ -11,6 +11,7 @@ import type { FilterKernel } from './filter-kernel.js'
 import type { HashKernel } from './hash-kernel.js'
 import type { IngestKernel } from './ingest-kernel.js'
 import type { MemtableKernel } from './memtable-kernel.js'
+import type { OrderKernel } from './order-kernel.js'
 import type { RangeKernel } from './range-kernel.js'
 
 /** Every function that the module exports. */
@@ -21,18 +22,25 @@ export interface Kernel
     HashKernel,
     IngestKernel,
     MemtableKernel,
+    OrderKernel,
     RangeKernel {}
 
-let compiled: WebAssembly.Module | undefined
+/** The two builds: for the order of bytes, and for the orders that an instance is given (`assembly/key-order.ts`). */
+type ModuleName = 'kernel' | 'ordered-kernel'
 
-/** The compiled module, compiled once per thread. */
-function kernelModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readFileSync(new URL('./kernel.wasm', import.meta.url)))
-  return compiled
+const compiled = new Map<ModuleName, WebAssembly.Module>()
+
+/** A compiled module, compiled once per thread. */
+export function kernelModule(name: ModuleName): WebAssembly.Module {
+  const known = compiled.get(name)
+  if (known !== undefined) return known
+  const module = new WebAssembly.Module(readFileSync(new URL(`./${name}.wasm`, import.meta.url)))
+  compiled.set(name, module)
+  return module
 }
 
 /** A kernel instance over `memory`, for the calling thread. About 0.2 ms. */
 export function instantiateKernel(memory: WebAssembly.Memory): Kernel {
-  const instance = new WebAssembly.Instance(kernelModule(), { env: { memory } })
+  const instance = new WebAssembly.Instance(kernelModule('kernel'), { env: { memory } })
   return instance.exports as unknown as Kernel
 }

@@ -554,6 +554,8 @@ export const MEMTABLE_CURSOR_VERSION_COUNT = 24
 export const MEMTABLE_CURSOR_VERSION_END = 28
 /** u32: where touched bytes go, so that no compiler drops the loads. */
 export const MEMTABLE_CURSOR_TOUCHED = 32
+/** i32: with a custom order, leaves walked since the last seek, forward less backward. */
+export const MEMTABLE_CURSOR_WALKED = 36
 /** u64[60]: the leaf's slots in key order. */
 export const MEMTABLE_CURSOR_SLOTS = 40
 /** u32[64]: the ring of versions. */

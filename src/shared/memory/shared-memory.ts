@@ -8,6 +8,7 @@
 import { VarveError } from '../base/errors.js'
 import { BYTE_ORDER, type KeyOrder } from '../base/key-order.js'
 import { instantiateKernel, type Kernel } from '../kernel/kernel.js'
+import { instantiateOrderedKernel } from '../kernel/ordered-kernel.js'
 
 /** Largest memory: 2 GiB less one page, so that addresses and sizes stay positive as i32. */
 export const MEMORY_BYTES_MAX = 32767 * 65536
@@ -24,7 +25,7 @@ export class SharedMemory {
   readonly memory: WebAssembly.Memory
   readonly kernel: Kernel
   /** The order in which the kernel compares keys. */
-  readonly order: KeyOrder = BYTE_ORDER
+  readonly order: KeyOrder
   readonly bytes: Uint8Array
   /** The same bytes as a Buffer: its `latin1Slice` and `utf8Slice` decode strings without a copy. */
   readonly buffer: DecodingBuffer
@@ -32,9 +33,10 @@ export class SharedMemory {
   readonly i32: Int32Array
   readonly f32: Float32Array
 
-  constructor(memory: WebAssembly.Memory) {
+  constructor(memory: WebAssembly.Memory, order = BYTE_ORDER, kernel = instantiateKernel(memory)) {
     this.memory = memory
-    this.kernel = instantiateKernel(memory)
+    this.order = order
+    this.kernel = kernel
     this.bytes = new Uint8Array(memory.buffer)
     this.buffer = Buffer.from(memory.buffer) as DecodingBuffer
     this.u32 = new Uint32Array(memory.buffer)
@@ -58,6 +60,13 @@ export class SharedMemory {
     const shared = new SharedMemory(memory)
     shared.kernel.constants_init()
     return shared
+  }
+
+  /** The same memory for a tree whose keys are in `order`: with the kernel that compares like it. */
+  inOrder(order: KeyOrder): SharedMemory {
+    if (order === this.order) return this
+    const kernel = order.isBytes ? this.kernel : instantiateOrderedKernel(this.memory, order)
+    return new SharedMemory(this.memory, order, kernel)
   }
 
   getU32(address: number): number {

@@ -110,12 +110,19 @@ export class Workspace {
   /** LZ4_TABLE_BYTES for the encoder. */
   readonly lz4Table: number
 
-  constructor(shared: SharedMemory, heap: Heap) {
+  /** @param base a workspace of the same thread and heap, whose scratch it shares */
+  constructor(shared: SharedMemory, heap: Heap, base?: Workspace) {
     this.shared = shared
     this.heap = heap
-    this.hasher = new KernelHasher(shared, heap)
-    this.blockScratch = heap.allocate(BLOCK_SCRATCH_BYTES)
-    this.lz4Table = heap.allocate(LZ4_TABLE_BYTES)
+    this.hasher = base?.hasher ?? new KernelHasher(shared, heap)
+    this.blockScratch = base?.blockScratch ?? heap.allocate(BLOCK_SCRATCH_BYTES)
+    this.lz4Table = base?.lz4Table ?? heap.allocate(LZ4_TABLE_BYTES)
+  }
+
+  /** The same workspace for a tree whose keys are in `order`. */
+  inOrder(order: KeyOrder): Workspace {
+    const shared = this.shared.inOrder(order)
+    return shared === this.shared ? this : new Workspace(shared, this.heap, this)
   }
 
   /** The order of the keys that its kernel works on. */

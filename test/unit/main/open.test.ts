@@ -245,7 +245,6 @@ t.test('wrong options are refused with a code, before anything is touched', asyn
 
 t.test('options that are not built yet are refused by name', async (t) => {
   const names = [
-    'comparator',
     'compactionFilter',
     'prefixExtractor',
     'kvSeparation',

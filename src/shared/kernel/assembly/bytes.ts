@@ -1,9 +1,9 @@
 // Byte primitives of every kernel: comparing and copying keys, varints, heads. Stateless, any thread.
 
 // @ts-ignore: decorator
-/** Orders two keys as unsigned bytes, the shorter prefix first: negative, zero or positive. */
+/** Orders two pieces as unsigned bytes, the shorter prefix first: negative, zero or positive. */
 @inline
-export function compare_keys(a: usize, aLength: i32, b: usize, bLength: i32): i32 {
+export function compare_bytes(a: usize, aLength: i32, b: usize, bLength: i32): i32 {
   const length = min(aLength, bLength)
   let i = 0
   while (i + 8 <= length) {
@@ -19,6 +19,20 @@ export function compare_keys(a: usize, aLength: i32, b: usize, bLength: i32): i3
     i++
   }
   return aLength - bLength
+}
+
+// @ts-ignore: decorator
+/** Whether two pieces of one length are equal. */
+@inline
+export function equal_bytes(a: usize, b: usize, length: i32): bool {
+  let i = 0
+  for (; i + 8 <= length; i += 8) {
+    if (load<u64>(a + i) != load<u64>(b + i)) return false
+  }
+  for (; i < length; i++) {
+    if (load<u8>(a + i) != load<u8>(b + i)) return false
+  }
+  return true
 }
 
 /** How many leading bytes two keys share. */

@@ -49,7 +49,8 @@ import {
   GROUP_SKIP,
   GROUP_WRITTEN,
 } from '../layout-compaction'
-import { compare_keys, copy_bytes } from './bytes'
+import { copy_bytes, equal_bytes } from './bytes'
+import { compare_keys, order_is_broken } from './key-order'
 import { MERGE_READY, merge_advance, merge_settle, merge_top } from './merge'
 import { is_last_key, table_add } from './table-entries'
 
@@ -152,8 +153,17 @@ function settle_pending(compaction: usize, seqno: u64, kind: i32): i32 {
   return EVENT_DONE
 }
 
-/** Opens the group of a new key. */
+/**
+ * Opens the group of a new key. A custom order is asked whether the key is behind the last one: a table out of order
+ * must never be written, whatever the order says elsewhere.
+ */
 function begin_group(compaction: usize, key: usize, keyLength: i32): void {
+  if (CUSTOM_ORDER) {
+    const lastLength = load<i32>(compaction, COMPACTION_KEY_LENGTH)
+    const last = <usize>load<u32>(compaction, COMPACTION_KEY)
+    // The same key again is an entry that had to wait for room.
+    if (lastLength > 0 && compare_keys(last, lastLength, key, keyLength) > 0) order_is_broken()
+  }
   copy_bytes(<usize>load<u32>(compaction, COMPACTION_KEY), key, keyLength)
   store<i32>(compaction, keyLength, COMPACTION_KEY_LENGTH)
 }
@@ -184,12 +194,8 @@ export function compaction_run(compaction: usize): i32 {
     let group = load<u32>(compaction, COMPACTION_GROUP)
     const isSameKey =
       group != GROUP_NONE &&
-      compare_keys(
-        <usize>load<u32>(compaction, COMPACTION_KEY),
-        load<i32>(compaction, COMPACTION_KEY_LENGTH),
-        key,
-        keyLength,
-      ) == 0
+      load<i32>(compaction, COMPACTION_KEY_LENGTH) == keyLength &&
+      equal_bytes(<usize>load<u32>(compaction, COMPACTION_KEY), key, keyLength)
     if (!isSameKey) {
       const event = end_group(compaction)
       if (event != EVENT_DONE) return event

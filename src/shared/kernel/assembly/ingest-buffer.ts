@@ -18,7 +18,8 @@ import {
   INGEST_NOT_ASCENDING,
   INGEST_TOP,
 } from '../layout-ingest'
-import { compare_keys, varint_length, write_varint } from './bytes'
+import { varint_length, write_varint } from './bytes'
+import { compare_keys } from './key-order'
 
 /** Bytes of a block before its first entry. */
 const BLOCK_HEAD_BYTES: u32 = RESIDENT_SLOTS + INGEST_BLOCK_ENTRIES * RESIDENT_SLOT_BYTES

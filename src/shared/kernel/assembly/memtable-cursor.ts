@@ -28,6 +28,8 @@ import {
   MEMTABLE_CURSOR_VERSION_END,
   MEMTABLE_CURSOR_VERSIONS,
   MEMTABLE_CURSOR_VERSIONS_MAX,
+  MEMTABLE_CURSOR_WALKED,
+  MEMTABLE_KEY_COUNT,
 } from '../layout'
 import {
   anchor_newest,
@@ -50,7 +52,10 @@ import {
   slot_at,
   slots_lower_bound,
 } from './memtable-node'
-import { tree_find_leaf, tree_last_leaf } from './memtable-tree'
+import { order_is_broken } from './key-order'
+import { tree_find_leaf, tree_first_leaf, tree_last_leaf } from './memtable-tree'
+
+const SEEK_TRIES_MAX: i32 = 1000
 
 @inline function cursor_base(cursor: usize): usize {
   return load<u32>(cursor, MEMTABLE_CURSOR_BASE)
@@ -115,9 +120,39 @@ export function memtable_cursor_init(cursor: usize, base: usize): void {
   cursor_stand(cursor, 0, 0)
 }
 
+/**
+ * With a custom order: whether a seek that has found no place so often never will. A sound order takes two steps, and
+ * one more for each split that the writer makes meanwhile.
+ */
+@inline function is_lost(tries: i32): bool {
+  if (tries < SEEK_TRIES_MAX) return false
+  order_is_broken()
+  return true
+}
+
+/**
+ * With a custom order: counts the leaves that the cursor has walked, forward less backward, and tells whether they are
+ * more than there are keys: then the walk goes in a circle.
+ */
+@inline function is_circling(cursor: usize, step: i32): bool {
+  const walked = load<i32>(cursor, MEMTABLE_CURSOR_WALKED) + step
+  store<i32>(cursor, walked, MEMTABLE_CURSOR_WALKED)
+  const keys = load<i32>(cursor_base(cursor), MEMTABLE_KEY_COUNT)
+  if (walked <= keys && -walked <= keys) return false
+  order_is_broken()
+  return true
+}
+
 /** To the first entry whose key is not below the key: that key's newest version. */
 export function memtable_cursor_seek(cursor: usize, key: usize, length: i32): usize {
+  if (CUSTOM_ORDER) store<i32>(cursor, 0, MEMTABLE_CURSOR_WALKED)
+  return cursor_seek(cursor, key, length)
+}
+
+function cursor_seek(cursor: usize, key: usize, length: i32): usize {
+  let tries = 0
   while (true) {
+    if (CUSTOM_ORDER && is_lost(tries++)) return cursor_stand(cursor, cursor_count(cursor), 0)
     const leaf = tree_find_leaf(cursor_base(cursor), key, length, false)
     cursor_load(cursor, leaf)
     const index = cursor_lower_bound(cursor, leaf, key, length)
@@ -136,7 +171,14 @@ export function memtable_cursor_seek(cursor: usize, key: usize, length: i32): us
 
 /** To the last entry whose key is below the key: that key's oldest version. */
 export function memtable_cursor_seek_before(cursor: usize, key: usize, length: i32): usize {
+  if (CUSTOM_ORDER) store<i32>(cursor, 0, MEMTABLE_CURSOR_WALKED)
+  return cursor_seek_before(cursor, key, length)
+}
+
+function cursor_seek_before(cursor: usize, key: usize, length: i32): usize {
+  let tries = 0
   while (true) {
+    if (CUSTOM_ORDER && is_lost(tries++)) return cursor_stand(cursor, -1, 0)
     const leaf = tree_find_leaf(cursor_base(cursor), key, length, true)
     cursor_load(cursor, leaf)
     const index = cursor_lower_bound(cursor, leaf, key, length) - 1
@@ -171,11 +213,15 @@ export function memtable_cursor_seek_upto(cursor: usize, key: usize, length: i32
 
 /** To the first entry. */
 export function memtable_cursor_first(cursor: usize): usize {
-  return memtable_cursor_seek(cursor, 0, 0)
+  if (CUSTOM_ORDER) store<i32>(cursor, 0, MEMTABLE_CURSOR_WALKED)
+  cursor_load(cursor, tree_first_leaf(cursor_base(cursor)))
+  if (cursor_count(cursor) == 0) return cursor_stand(cursor, 0, 0)
+  return cursor_stand(cursor, 0, anchor_newest(cursor_anchor(cursor, 0)))
 }
 
 /** To the last entry. */
 export function memtable_cursor_last(cursor: usize): usize {
+  if (CUSTOM_ORDER) store<i32>(cursor, 0, MEMTABLE_CURSOR_WALKED)
   cursor_load(cursor, tree_last_leaf(cursor_base(cursor)))
   const index = cursor_count(cursor) - 1
   return cursor_stand(cursor, index, index < 0 ? 0 : anchor_oldest(cursor_anchor(cursor, index)))
@@ -199,8 +245,10 @@ export function memtable_cursor_next(cursor: usize): usize {
 
 function cursor_next_leaf(cursor: usize): usize {
   const upper = <usize>load<u32>(cursor, MEMTABLE_CURSOR_UPPER)
-  if (upper == 0) return cursor_stand(cursor, cursor_count(cursor), 0)
-  const entry = memtable_cursor_seek(cursor, entry_key(upper), entry_key_length(upper))
+  if (upper == 0 || (CUSTOM_ORDER && is_circling(cursor, 1))) {
+    return cursor_stand(cursor, cursor_count(cursor), 0)
+  }
+  const entry = cursor_seek(cursor, entry_key(upper), entry_key_length(upper))
   cursor_touch(cursor)
   return entry
 }
@@ -223,8 +271,8 @@ export function memtable_cursor_prev(cursor: usize): usize {
 
 function cursor_prev_leaf(cursor: usize): usize {
   const lower = <usize>load<u32>(cursor, MEMTABLE_CURSOR_LOWER)
-  if (lower == 0) return cursor_stand(cursor, -1, 0)
-  const entry = memtable_cursor_seek_before(cursor, entry_key(lower), entry_key_length(lower))
+  if (lower == 0 || (CUSTOM_ORDER && is_circling(cursor, -1))) return cursor_stand(cursor, -1, 0)
+  const entry = cursor_seek_before(cursor, entry_key(lower), entry_key_length(lower))
   cursor_touch(cursor)
   return entry
 }

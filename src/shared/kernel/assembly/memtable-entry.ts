@@ -35,7 +35,8 @@ import {
   ENTRY_SEQNO,
   ENTRY_VALUE_LENGTH,
 } from '../layout'
-import { common_prefix, compare_keys, head64 } from './bytes'
+import { equal_bytes } from './bytes'
+import { compare_keys, order_head64, order_prefix } from './key-order'
 
 /** In an anchor's link: this bit says that the rest is a version record's address. */
 const LINK_RECORD: usize = 1
@@ -83,23 +84,10 @@ export const RECORD_BYTES: i32 = 8
 // -------------------------------------------------------------------------------------------- keys
 
 /**
- * Negative, zero or positive as key `a` sorts before, with or behind key `b`: unsigned bytes,
- * shorter first.
+ * Negative, zero or positive as key `a` sorts before, with or behind key `b`.
  */
 export function key_compare(a: usize, aLength: i32, b: usize, bLength: i32): i32 {
   return compare_keys(a, aLength, b, bLength)
-}
-
-/** Whether two keys of one length are equal. */
-@inline export function key_equals(a: usize, b: usize, length: i32): bool {
-  let i = 0
-  for (; i + 8 <= length; i += 8) {
-    if (load<u64>(a + i) != load<u64>(b + i)) return false
-  }
-  for (; i < length; i++) {
-    if (load<u8>(a + i) != load<u8>(b + i)) return false
-  }
-  return true
 }
 
 /**
@@ -107,7 +95,7 @@ export function key_compare(a: usize, aLength: i32, b: usize, bLength: i32): i32
  * as the key does.
  */
 @inline export function key_head(key: usize, length: i32, skip: i32): u64 {
-  return head64(key + skip, length - skip)
+  return order_head64(key + skip, length - skip)
 }
 
 /** `key_compare` of an entry's key with a key. */
@@ -117,7 +105,7 @@ export function key_compare(a: usize, aLength: i32, b: usize, bLength: i32): i32
 
 /** Whether the key is an entry's. */
 @inline export function entry_has_key(entry: usize, key: usize, length: i32): bool {
-  return entry_key_length(entry) == length && key_equals(entry_key(entry), key, length)
+  return entry_key_length(entry) == length && equal_bytes(entry_key(entry), key, length)
 }
 
 /** `key_compare` of two entries' keys. */
@@ -125,9 +113,9 @@ export function key_compare(a: usize, aLength: i32, b: usize, bLength: i32): i32
   return key_compare(entry_key(a), entry_key_length(a), entry_key(b), entry_key_length(b))
 }
 
-/** How many leading bytes two entries' keys share. */
+/** How many leading bytes two entries' keys share, as far as that says anything about the keys between them. */
 export function entry_shared_bytes(a: usize, b: usize): i32 {
-  return common_prefix(entry_key(a), entry_key_length(a), entry_key(b), entry_key_length(b))
+  return order_prefix(entry_key(a), entry_key_length(a), entry_key(b), entry_key_length(b))
 }
 
 // ---------------------------------------------------------------------------------------- versions

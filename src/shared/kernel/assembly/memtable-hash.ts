@@ -26,7 +26,7 @@ import {
   MEMTABLE_OVERFLOW,
   MEMTABLE_OVERFLOW_SLOTS,
 } from '../layout'
-import { entry_key, entry_key_length, key_equals } from './memtable-entry'
+import { entry_has_key } from './memtable-entry'
 
 const OFFSET_MASK: u32 = 0x00ff_ffff
 // Odd constants with evenly mixed bits (the 64-bit golden ratio, and the mixers of splitmix64).
@@ -83,9 +83,7 @@ export function memtable_hash(key: usize, length: i32): u64 {
     if (slot == 0) return 0
     if ((slot ^ tag) <= OFFSET_MASK) {
       const entry = base + (<usize>(slot & OFFSET_MASK) << shift)
-      if (entry_key_length(entry) == length && key_equals(entry_key(entry), key, length)) {
-        return entry
-      }
+      if (entry_has_key(entry, key, length)) return entry
     }
     if (++index == slots) index = 0
   }

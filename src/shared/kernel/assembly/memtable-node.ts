@@ -60,9 +60,9 @@ import {
   entry_key,
   entry_key_length,
   entry_shared_bytes,
-  key_compare,
   key_head,
 } from './memtable-entry'
+import { compare_bytes } from './bytes'
 
 // ------------------------------------------------------------------------------------------ header
 
@@ -117,7 +117,7 @@ export function node_write(
 }
 
 function reference_side(skip: i32, reference: usize, key: usize, length: i32): i32 {
-  const order = key_compare(key, min(length, skip), entry_key(reference), skip)
+  const order = compare_bytes(key, min(length, skip), entry_key(reference), skip)
   return order == 0 ? 0 : order < 0 ? -1 : 1
 }
 
@@ -211,6 +211,7 @@ export function leaf_sort(leaf: usize, meta: u32, target: usize): void {
 export function slots_lower_bound(
   slots: usize, count: i32, skip: i32, key: usize, length: i32,
 ): i32 {
+  if (CUSTOM_ORDER) return slots_settle(slots, 0, count, key, length)
   const head = key_head(key, length, skip) & 0xffff_ffff_0000_0000
   let index = 0
   let size = count
@@ -222,6 +223,13 @@ export function slots_lower_bound(
   if (size == 1) index += <i32>((slot_at(slots, index) & 0xffff_ffff_0000_0000) < head)
   let last = index
   while (last < count && (slot_at(slots, last) ^ head) >> 32 == 0) last++
+  return slots_settle(slots, index, last, key, length)
+}
+
+/** The first of the slots [index, last) whose whole key is not below the key; `last` where there is none. */
+@inline function slots_settle(
+  slots: usize, index: i32, last: i32, key: usize, length: i32,
+): i32 {
   while (index < last) {
     const middle = (index + last) >> 1
     if (entry_compare_key(slot_anchor(slot_at(slots, middle)), key, length) < 0) index = middle + 1
@@ -301,6 +309,7 @@ export function leaf_write(
 ): i32 {
   const side = node_side(node, key, length)
   if (side != 0) return side < 0 ? 0 : count - 1
+  if (CUSTOM_ORDER) return settled_position(node, count, 1, count, key, length, below) - 1
   const order = inner_order(node, count)
   const head = key_head(key, length, node_skip(node))
   let position = 1
@@ -326,9 +335,17 @@ function tied_position(
 ): i32 {
   const order = inner_order(node, count)
   const head = head_of(node, order_at(order, position))
-  const goesRight = below ? 0 : 1
   let last = position + 1
   while (last < count && head_of(node, order_at(order, last)) == head) last++
+  return settled_position(node, count, position, last, key, length, below)
+}
+
+/** The same among the positions [position, last), whatever their heads. */
+@inline function settled_position(
+  node: usize, count: i32, position: i32, last: i32, key: usize, length: i32, below: bool,
+): i32 {
+  const order = inner_order(node, count)
+  const goesRight = below ? 0 : 1
   while (position < last) {
     const middle = (position + last) >> 1
     const separator = separator_of(node, order_at(order, middle))

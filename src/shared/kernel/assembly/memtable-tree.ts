@@ -24,6 +24,7 @@ import {
   MEMTABLE_SCRATCH,
   NODE_UPPER,
 } from '../layout'
+import { order_is_broken } from './key-order'
 import {
   entry_compare_key,
   entry_key,
@@ -78,6 +79,17 @@ export function tree_find_leaf(base: usize, key: usize, length: i32, below: bool
     const child = inner_child(node, count, position)
     // An unchanged count says that the order was read whole, and that the child is not the left
     // half of a split whose right half the order did not have yet (memtable-node.ts, I4).
+    if (node_meta(node) == count) node = child
+  }
+  return node
+}
+
+/** The leaf of the lowest keys. */
+export function tree_first_leaf(base: usize): usize {
+  let node = tree_root(base)
+  while (node_level(node) != 0) {
+    const count = node_meta(node)
+    const child = inner_child(node, count, 0)
     if (node_meta(node) == count) node = child
   }
   return node
@@ -207,7 +219,12 @@ function tree_split_leaf(base: usize, leaf: usize, anchor: usize): bool {
   leaf_write(left, slots, 0, middle, lower, separator, SKIP_MAX)
   leaf_write(right, slots, middle, LEAF_SLOTS_MAX, separator, upper, SKIP_MAX)
   tree_add_separator(base, leaf, separator, left, right)
-  return false
+  // A custom order might lead to another full leaf the next time; one of the halves has room for certain.
+  if (!CUSTOM_ORDER) return false
+  const isRight = entry_compare_key(separator, entry_key(anchor), entry_key_length(anchor)) <= 0
+  const half = isRight ? right : left
+  leaf_append(half, node_meta(half), anchor)
+  return true
 }
 
 /**
@@ -253,13 +270,23 @@ function tree_add_separator(
       }
       inner_split(base, parent, position, node)
       const parentCount = <i32>node_meta(parent)
-      position = inner_position(parent, parentCount, key, length, false)
+      if (CUSTOM_ORDER) {
+        // One of the two halves, whatever the order says of the rest: they alone have room for certain.
+        if (entry_compare_key(middle, key, length) <= 0) position++
+      } else {
+        position = inner_position(parent, parentCount, key, length, false)
+      }
       node = inner_child(parent, parentCount, position)
       continue
     }
     const count = <i32>node_meta(node)
     const next = inner_position(node, count, key, length, false)
     if (node_level(node) == 1) {
+      if (CUSTOM_ORDER && inner_child(node, count, next) != leaf) {
+        // The way down has changed since the leaf was found: the halves stay unlinked.
+        order_is_broken()
+        return
+      }
       inner_insert(node, next, separator, right)
       if (left != leaf) inner_set_child(node, next, left)
       return

@@ -35,7 +35,8 @@ import {
   SOURCE_VALUE_LENGTH,
   SOURCE_WANTS_BLOCK,
 } from '../layout'
-import { compare_keys, head64, read_varint, skip_varint } from './bytes'
+import { read_varint, skip_varint } from './bytes'
+import { compare_keys, order_head64 } from './key-order'
 import { memtable_cursor_next, memtable_cursor_prev } from './memtable-cursor'
 import {
   entry_key,
@@ -62,7 +63,7 @@ function load_block_entry(source: usize): void {
   at = skip_varint(at)
   const valueLength = <u32>read_varint(at)
   const key = skip_varint(at)
-  store<u64>(source, head64(key, keyLength), SOURCE_HEAD)
+  store<u64>(source, order_head64(key, keyLength), SOURCE_HEAD)
   store<u64>(source, seqno + load<u64>(source, SOURCE_GLOBAL_SEQNO), SOURCE_SEQNO)
   store<u32>(source, <u32>key, SOURCE_KEY)
   store<u32>(source, keyLength, SOURCE_KEY_LENGTH)
@@ -81,7 +82,7 @@ function load_memtable_entry(source: usize, entry: usize): void {
   }
   const key = entry_key(entry)
   const keyLength = entry_key_length(entry)
-  store<u64>(source, head64(key, keyLength), SOURCE_HEAD)
+  store<u64>(source, order_head64(key, keyLength), SOURCE_HEAD)
   store<u64>(source, entry_seqno(entry), SOURCE_SEQNO)
   store<u32>(source, <u32>key, SOURCE_KEY)
   store<u32>(source, <u32>keyLength, SOURCE_KEY_LENGTH)

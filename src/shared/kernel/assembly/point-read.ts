@@ -70,7 +70,8 @@ import {
 } from '../layout'
 import { cache_find } from './block-cache'
 import { burr_contains } from './burr'
-import { compare_keys, read_varint, skip_varint } from './bytes'
+import { equal_bytes, read_varint, skip_varint } from './bytes'
+import { compare_keys } from './key-order'
 import { memtable_get_hashed } from './memtable'
 import {
   entry_kind,
@@ -181,7 +182,7 @@ function take_entry(read: usize, table: usize, block: usize, key: usize, keyLeng
   at = skip_varint(at)
   const valueLength = <u32>read_varint(at)
   at = skip_varint(at)
-  if (compare_keys(at, keyLength, key, keyLength) != 0) return
+  if (!equal_bytes(at, key, keyLength)) return
   if (load<u32>(read, READ_FOUND) != 0 && load<u64>(read, READ_FOUND_SEQNO) >= entrySeqno) return
   store<u32>(read, 1, READ_FOUND)
   store<u32>(read, <u32>load<u8>(entry), READ_FOUND_KIND)

@@ -36,7 +36,7 @@ import {
   RANGE_GAP_LOW_LENGTH,
   RANGE_SET_SEQNO_MIN,
 } from '../layout-ranges'
-import { compare_keys } from './bytes'
+import { compare_keys } from './key-order'
 import { list_count, list_set, list_upto, ranges_list, ranges_newest, record_before } from './memtable-ranges'
 import {
   range_set_cover,

@@ -30,7 +30,8 @@ import {
   RANGE_SET_SEQNO_MAX,
   RANGE_SET_SEQNO_MIN,
 } from '../layout-ranges'
-import { common_prefix, compare_keys, head64 } from './bytes'
+import { common_prefix } from './bytes'
+import { compare_keys, order_head64, order_prefix } from './key-order'
 
 /** What is sorted while a set is built: {u64, u32, u32}. */
 const ITEM_BYTES: usize = 16
@@ -112,7 +113,7 @@ export function range_set_floor(set: usize, key: usize, keyLength: i32): i32 {
       return load<u8>(key + <usize>shared) < load<u8>(first + <usize>shared) ? -1 : count - 1
     }
   }
-  const head = head64(key + <usize>prefix, keyLength - prefix)
+  const head = order_head64(key + <usize>prefix, keyLength - prefix)
   const heads = set + RANGE_SET_HEADS
   // The first head above the key's.
   let low = 0
@@ -231,8 +232,8 @@ function shared_prefix(records: usize, count: i32): i32 {
   let shared = record_start_length(first)
   for (let i = 0; i < count && shared > 0; i++) {
     const record = <usize>load<u32>(records + (<usize>i << 2))
-    shared = common_prefix(key, shared, record_start(record), record_start_length(record))
-    shared = common_prefix(key, shared, record_end(record), record_end_length(record))
+    shared = order_prefix(key, shared, record_start(record), record_start_length(record))
+    shared = order_prefix(key, shared, record_end(record), record_end_length(record))
   }
   return shared
 }
@@ -246,10 +247,10 @@ function write_bounds(set: usize, records: usize, count: i32, scratch: usize): v
     const item = scratch + <usize>(2 * i) * ITEM_BYTES
     const startLength = record_start_length(record)
     const endLength = record_end_length(record)
-    store<u64>(item, head64(record_start(record) + <usize>prefix, startLength - prefix))
+    store<u64>(item, order_head64(record_start(record) + <usize>prefix, startLength - prefix))
     store<u32>(item, <u32>record_start(record), 8)
     store<u32>(item, startLength, 12)
-    store<u64>(item, head64(record_end(record) + <usize>prefix, endLength - prefix), ITEM_BYTES)
+    store<u64>(item, order_head64(record_end(record) + <usize>prefix, endLength - prefix), ITEM_BYTES)
     store<u32>(item, <u32>record_end(record), ITEM_BYTES + 8)
     store<u32>(item, endLength, ITEM_BYTES + 12)
   }
@@ -282,13 +283,21 @@ function sort_records(records: usize, count: i32, sorted: usize, temporary: usiz
   sort_items(sorted, temporary, count, true)
 }
 
-/**
- * Adds 1 to `counts` of each node that makes up the range, or puts `seqno` at the place that each of them has reached.
- */
-function visit_nodes(set: usize, record: usize, counts: usize, lists: usize, seqno: u64): void {
+/** Puts the range of an item's record, as the nodes of its first interval and of the one behind its last, in front of it. */
+function place_item(set: usize, item: usize): void {
+  const record = <usize>load<u32>(item, 8)
   const bounds = set_bounds(set)
-  let left = bounds + range_set_floor(set, record_start(record), record_start_length(record))
-  let right = bounds + range_set_floor(set, record_end(record), record_end_length(record))
+  store<i32>(item, bounds + range_set_floor(set, record_start(record), record_start_length(record)))
+  store<i32>(item, bounds + range_set_floor(set, record_end(record), record_end_length(record)), 4)
+}
+
+/**
+ * Adds 1 to `counts` of each node that makes up a placed item's range, or puts `seqno` at the place that each of them has
+ * reached.
+ */
+function visit_nodes(item: usize, counts: usize, lists: usize, seqno: u64): void {
+  let left = load<i32>(item)
+  let right = load<i32>(item, 4)
   while (left < right) {
     if ((left & 1) != 0) visit_node(counts + (<usize>(left++) << 2), lists, seqno)
     if ((right & 1) != 0) visit_node(counts + (<usize>(--right) << 2), lists, seqno)
@@ -320,7 +329,10 @@ export function range_set_build(set: usize, records: usize, count: i32, scratch:
   const nodes = 2 * bounds
   memory.fill(counts, 0, <usize>(nodes + 1) << 2)
   for (let i = 0; i < count; i++) {
-    visit_nodes(set, <usize>load<u32>(sorted + <usize>i * ITEM_BYTES, 8), counts, 0, 0)
+    const item = sorted + <usize>i * ITEM_BYTES
+    // Once: an order that contradicts itself must not fill other lists than were counted.
+    place_item(set, item)
+    visit_nodes(item, counts, 0, 0)
   }
   const starts = set_starts(set)
   let total: u32 = 0
@@ -334,8 +346,9 @@ export function range_set_build(set: usize, records: usize, count: i32, scratch:
   const lists = set_lists(set)
   const ordered = set_records(set)
   for (let i = 0; i < count; i++) {
-    const record = <usize>load<u32>(sorted + <usize>i * ITEM_BYTES, 8)
-    visit_nodes(set, record, counts, lists, record_seqno(record))
+    const item = sorted + <usize>i * ITEM_BYTES
+    const record = <usize>load<u32>(item, 8)
+    visit_nodes(item, counts, lists, record_seqno(record))
     store<u32>(ordered + (<usize>i << 2), <u32>record)
   }
   write_covers(set)

@@ -13,7 +13,8 @@ import {
   RESIDENT_SLOTS,
   RESIDENT_SLOT_BYTES,
 } from '../layout'
-import { common_prefix, compare_keys, head32, head64, read_varint, skip_varint } from './bytes'
+import { common_prefix, read_varint, skip_varint } from './bytes'
+import { compare_keys, order_head32, order_head64 } from './key-order'
 
 // @ts-ignore: decorator
 /** The address of entry number `index`. */
@@ -40,7 +41,7 @@ function compare_entry(block: usize, index: i32, key: usize, keyLength: i32): i3
 /** How a key stands to a block's common prefix: 0 shares it, negative below every key, positive above. */
 @inline
 function compare_prefix(key: usize, keyLength: i32, first: usize, prefix: i32): i32 {
-  if (prefix == 0) return 0
+  if (CUSTOM_ORDER || prefix == 0) return 0
   const shared = common_prefix(key, keyLength, first, prefix)
   if (shared == prefix) return 0
   if (shared == keyLength) return -1
@@ -58,7 +59,7 @@ export function resident_search(block: usize, key: usize, keyLength: i32, seqno:
   const firstKey = skip_varint(skip_varint(firstLengths))
   const place = compare_prefix(key, keyLength, firstKey, prefix)
   if (place != 0) return place < 0 ? 0 : count
-  const head = head32(key + <usize>prefix, keyLength - prefix)
+  const head = order_head32(key + <usize>prefix, keyLength - prefix)
   // The first slot whose head is not below the sought one: branch-free, one load a step.
   const slots = block + RESIDENT_SLOTS
   let low = 0
@@ -113,7 +114,7 @@ export function index_search(index: usize, key: usize, keyLength: i32, seqno: u6
   const firstKey = index + load<u32>(records, INDEX_RECORD_KEY)
   const place = compare_prefix(key, keyLength, firstKey, prefix)
   if (place != 0) return place < 0 ? 0 : count
-  const head = head64(key + <usize>prefix, keyLength - prefix)
+  const head = order_head64(key + <usize>prefix, keyLength - prefix)
   const heads = index + INDEX_HEADS
   let low = 0
   let remaining = count

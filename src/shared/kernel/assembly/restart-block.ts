@@ -2,7 +2,8 @@
 // forms of layout.ts. Everything is checked before it is used, so what the other kernels meet in memory is sound.
 //
 // I1: no byte outside [source, source + length) is read and none outside the target written, whatever the body says.
-// I2: after success the keys ascend, versions of one key descend by seqno, and every offset lies inside the target.
+// I2: after success the keys ascend, versions of one key descend by seqno, and every offset lies inside the target. A
+//     custom order is not asked for every entry of every block: only versions of one key are checked there.
 import {
   BLOCK_ERROR_COUNT,
   BLOCK_ERROR_ENTRY,
@@ -32,15 +33,13 @@ import {
 } from '../layout'
 import {
   checked_varint_length,
-  common_prefix,
-  compare_keys,
   copy_bytes,
-  head32,
-  head64,
+  equal_bytes,
   read_varint,
   varint_length,
   write_varint,
 } from './bytes'
+import { compare_keys, order_head32, order_head64, order_prefix } from './key-order'
 
 /** Longest user key. */
 const KEY_MAX: u64 = 65535
@@ -115,6 +114,25 @@ function read_key_lengths(at: usize, end: usize, isHead: bool, headLength: i32, 
   return <i32>at
 }
 
+// @ts-ignore: decorator
+/** Whether the entry (key, seqno) may come right behind the previous one. */
+@inline
+function follows(
+  key: usize,
+  keyLength: i32,
+  seqno: u64,
+  previousKey: usize,
+  previousLength: i32,
+  previousSeqno: u64,
+): bool {
+  if (CUSTOM_ORDER) {
+    if (previousLength != keyLength || !equal_bytes(previousKey, key, keyLength)) return true
+    return previousSeqno >= seqno
+  }
+  const order = compare_keys(previousKey, previousLength, key, keyLength)
+  return order < 0 || (order == 0 && previousSeqno >= seqno)
+}
+
 /**
  * Converts a data block body into a resident block at `target`. `scratch` takes 16 bytes. Returns the resident
  * block's size, BLOCK_NO_SPACE, or an error.
@@ -182,8 +200,8 @@ export function resident_block_convert(
     out += <usize>valueLength
     at += <usize>valueLength
     if (i > 0) {
-      const order = compare_keys(previousKey, previousLength, key, keyLength)
-      if (order > 0 || (order == 0 && previousSeqno < seqno)) return BLOCK_ERROR_ORDER
+      const isBehind = follows(key, keyLength, seqno, previousKey, previousLength, previousSeqno)
+      if (!isBehind) return BLOCK_ERROR_ORDER
     }
     if (isHead) {
       headKey = key
@@ -211,8 +229,8 @@ function write_heads(target: usize, count: u32, lastKey: usize, lastLength: i32)
     const keyLengthAt = skip(entry + 1)
     const keyLength = <i32>read_varint(keyLengthAt)
     const key = skip(skip(keyLengthAt))
-    if (i == 0) prefix = common_prefix(key, keyLength, lastKey, lastLength)
-    store<u32>(slot, head32(key + <usize>prefix, keyLength - prefix))
+    if (i == 0) prefix = order_prefix(key, keyLength, lastKey, lastLength)
+    store<u32>(slot, order_head32(key + <usize>prefix, keyLength - prefix))
   }
   store<u32>(target, <u32>prefix, RESIDENT_PREFIX_LENGTH)
 }
@@ -285,8 +303,8 @@ export function resident_index_convert(
     copy_bytes(out, headKey, shared)
     copy_bytes(out + <usize>shared, <usize>lengthsAt, rest)
     if (i > 0) {
-      const order = compare_keys(previousKey, previousLength, out, keyLength)
-      if (order > 0 || (order == 0 && previousSeqno < seqno)) return BLOCK_ERROR_ORDER
+      const isBehind = follows(out, keyLength, seqno, previousKey, previousLength, previousSeqno)
+      if (!isBehind) return BLOCK_ERROR_ORDER
     }
     const record = records + <usize>i * INDEX_RECORD_BYTES
     store<u64>(record, blockOffset, INDEX_RECORD_OFFSET)
@@ -308,12 +326,12 @@ export function resident_index_convert(
   if (at != end) return BLOCK_ERROR_ENTRY
   const firstKey = target + load<u32>(records, INDEX_RECORD_KEY)
   const firstLength = <i32>load<u32>(records, INDEX_RECORD_KEY_LENGTH)
-  const prefix = common_prefix(firstKey, firstLength, previousKey, previousLength)
+  const prefix = order_prefix(firstKey, firstLength, previousKey, previousLength)
   for (let i: u32 = 0; i < count; i++) {
     const record = records + <usize>i * INDEX_RECORD_BYTES
     const key = target + load<u32>(record, INDEX_RECORD_KEY) + <usize>prefix
     const keyLength = <i32>load<u32>(record, INDEX_RECORD_KEY_LENGTH) - prefix
-    store<u64>(target + INDEX_HEADS + (<usize>i << 3), head64(key, keyLength))
+    store<u64>(target + INDEX_HEADS + (<usize>i << 3), order_head64(key, keyLength))
   }
   store<u32>(target, count, INDEX_COUNT)
   store<u32>(target, <u32>prefix, INDEX_PREFIX_LENGTH)

@@ -65,7 +65,7 @@ import {
   RUN_CURSOR_WANTED_SIZE,
 } from '../layout-cursor'
 import { cache_find, cache_pin, cache_unpin } from './block-cache'
-import { compare_keys } from './bytes'
+import { compare_keys } from './key-order'
 import { table_is_covered } from './range-cover'
 import { index_record, index_search, resident_search } from './resident-block'
 

@@ -47,7 +47,8 @@ import {
   SOURCE_VALUE,
   SOURCE_VALUE_LENGTH,
 } from '../layout'
-import { compare_keys, copy_bytes } from './bytes'
+import { copy_bytes, equal_bytes } from './bytes'
+import { compare_keys } from './key-order'
 import { MERGE_READY, merge_advance, merge_settle, merge_top } from './merge'
 import { gap_cover } from './range-cover'
 
@@ -107,7 +108,7 @@ function is_group_key(scan: usize, key: usize, keyLength: i32): bool {
   if (load<u32>(scan, SCAN_HAS_KEY) == 0) return false
   const groupLength = load<i32>(scan, SCAN_KEY_LENGTH)
   if (groupLength != keyLength) return false
-  return compare_keys(<usize>load<u32>(scan, SCAN_KEY), groupLength, key, keyLength) == 0
+  return equal_bytes(<usize>load<u32>(scan, SCAN_KEY), key, keyLength)
 }
 
 // @ts-ignore: decorator

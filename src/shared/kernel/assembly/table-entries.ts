@@ -29,7 +29,7 @@ import {
   TABLE_SUMS_WEAK_RECLAIMABLE,
 } from '../layout'
 import { block_writer_add } from './block-writer'
-import { compare_keys, copy_bytes } from './bytes'
+import { copy_bytes, equal_bytes } from './bytes'
 import { xxh3_64 } from './xxh3'
 
 /** The hash array is full; beside the ADD codes. */
@@ -62,7 +62,7 @@ export function table_sums_next_block(sums: usize): void {
 export function is_last_key(sums: usize, key: usize, keyLength: i32): bool {
   const lastLength = load<i32>(sums, TABLE_SUMS_LAST_KEY_LENGTH)
   if (lastLength != keyLength) return false
-  return compare_keys(<usize>load<u32>(sums, TABLE_SUMS_LAST_KEY), lastLength, key, keyLength) == 0
+  return equal_bytes(<usize>load<u32>(sums, TABLE_SUMS_LAST_KEY), key, keyLength)
 }
 
 /**

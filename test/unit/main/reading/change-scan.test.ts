@@ -5,6 +5,7 @@ import { ManifestWriter } from '../../../../src/main/manifest/manifest-writer.js
 import { resolveOptions } from '../../../../src/main/options.js'
 import { changesOf } from '../../../../src/main/reading/change-scan.js'
 import { TreeCore } from '../../../../src/main/tree-core.js'
+import { NO_CODE } from '../../../../src/main/user-code-options.js'
 import { Version } from '../../../../src/main/version/version.js'
 import { WriteBatch } from '../../../../src/main/writing/write-batch.js'
 import { Writer } from '../../../../src/main/writing/writer.js'
@@ -22,7 +23,15 @@ function newCore(): { core: TreeCore; writer: Writer } {
     codec: { hasher },
     comparatorName: 'default',
   })
-  const core = new TreeCore({ root: '/db', settings, lock: undefined, manifest, nextTableId: 0 })
+  const lock = undefined
+  const core = new TreeCore({
+    root: '/db',
+    settings,
+    code: NO_CODE,
+    lock,
+    manifest,
+    nextTableId: 0,
+  })
   const levels = manifest.version.levels.map(() => [])
   const { id, treeType, blobFiles, blobGcStats, restrictions } = manifest.version
   core.start(new Version(id, treeType, levels, { blobFiles, blobGcStats, restrictions }))
