@@ -47,6 +47,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
   directoryLock: BOOLEAN,
   expectPointReadHits: BOOLEAN,
   clock: FUNCTION,
+  beforeFlush: FUNCTION,
   maintenance: oneOf('auto', 'manual'),
   syncMode: oneOf('normal', 'full'),
   cache: having('a Cache', 'attach', 'detach', 'stats'),

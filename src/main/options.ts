@@ -104,6 +104,12 @@ export interface OpenOptions {
   readonly pool?: MaintenancePool
   /** The current time in milliseconds since 1970. Default `Date.now`. */
   readonly clock?: () => number
+  /**
+   * Called when a flush has written its tables and before they become part of the tree, with the highest seqno in them: an
+   * external log makes itself durable up to there (docs/wal.md). Awaited; where it fails, the flush fails and changes
+   * nothing. 'flush' is emitted when they are part of the tree.
+   */
+  readonly beforeFlush?: (highestSeqno: number) => void | Promise<void>
 
   // Named by the API, not built yet: asking for one is VARVE_UNSUPPORTED, never silently ignored.
   readonly compactionFilter?: unknown
@@ -145,6 +151,7 @@ export interface Settings {
   readonly strategy: CompactionStrategy
   readonly pool: MaintenancePool | undefined
   readonly clock: () => number
+  readonly beforeFlush: OpenOptions['beforeFlush']
 }
 
 const UNBUILT = [
@@ -304,6 +311,7 @@ export function resolveOptions(options: OpenOptions): Settings {
     strategy: options.strategy ?? leveled(),
     pool: options.pool,
     clock: options.clock ?? Date.now,
+    beforeFlush: options.beforeFlush,
   }
 }
 

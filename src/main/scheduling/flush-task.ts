@@ -4,6 +4,8 @@
  * I1: one flush of a tree runs at a time; it takes all memtables that are sealed when it starts.
  * I2: a failed flush changes nothing: the memtables stay sealed, readable, and are flushed again.
  * I3: what `clear` dropped while the job ran is not installed.
+ * I4: `beforeFlush` has ended before the manifest names what was flushed, and 'flush' is emitted before anything else
+ *     can happen to it: no compaction has touched a table that an external log has not heard of.
  */
 import type { FlushJob, JobResult } from '../../shared/jobs/jobs.js'
 import type { TreeCore } from '../tree-core.js'
@@ -21,6 +23,8 @@ export interface FlushResult {
   readonly memtableCount: number
   readonly tableCount: number
   readonly bytesWritten: number
+  /** The highest seqno among what was flushed: it and everything sealed before it is durable. */
+  readonly highestSeqno: number
 }
 
 /** How far a job may collect, and by which rule. */
@@ -76,6 +80,7 @@ export async function runFlushTask(
   const sealed = core.latest.sealed
   if (sealed.length === 0) return undefined
   core.requireInstallable()
+  const highest = sealed.reduce((most, memtable) => Math.max(most, memtable.highestSeqno ?? 0), 0)
   // They stay while the job reads them, even where the tree is cleared meanwhile.
   for (const memtable of sealed) memtable.acquire()
   let result: JobResult
@@ -87,6 +92,15 @@ export async function runFlushTask(
     for (const memtable of sealed) memtable.release()
   }
   const tables = openProposals(core, result)
+  const { beforeFlush } = core.settings
+  if (beforeFlush !== undefined) {
+    try {
+      await beforeFlush(highest)
+    } catch (error) {
+      discardTables(tables)
+      throw error
+    }
+  }
   // The tree was cleared meanwhile: what was flushed is not part of it any more.
   if (!sealed.every((memtable) => core.latest.sealed.includes(memtable))) {
     discardTables(tables)
@@ -95,18 +109,21 @@ export async function runFlushTask(
   try {
     const { version } = core.latest
     const next = tables.length === 0 ? version : version.withFlushed(tables)
-    const highest = sealed.reduce((most, memtable) => Math.max(most, memtable.highestSeqno ?? 0), 0)
     core.install(next, new Set(sealed), exactFrom(result, watermark, highest))
   } catch (error) {
     abandonTables(tables)
     throw error
   }
   core.history.collect(watermark.seqno)
-  return {
+  core.lastError = undefined
+  const flushed = {
     memtableCount: sealed.length,
     tableCount: tables.length,
     bytesWritten: result.bytesWritten,
+    highestSeqno: highest,
   }
+  core.emit('flush', flushed)
+  return flushed
 }
 
 function flushJob(

@@ -186,11 +186,7 @@ export class Scheduler {
 
   async #runFlush(watermark: Watermark): Promise<FlushResult | undefined> {
     const result = await runFlushTask(this.#core, this.#executor, watermark)
-    if (result !== undefined) {
-      this.#core.lastError = undefined
-      this.#core.emit('flush', result)
-      this.poke()
-    }
+    if (result !== undefined) this.poke()
     this.#notify()
     return result
   }

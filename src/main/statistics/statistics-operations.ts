@@ -8,6 +8,27 @@ import type { CacheStats } from '../../shared/memory/block-cache.js'
 import { ReadOperations } from '../reading/read-operations.js'
 import type { TreeCore } from '../tree-core.js'
 
+/** A table as {@link StatisticsOperations.levelSegmentStats} tells of it. */
+export interface SegmentStats {
+  readonly tableId: number
+  readonly level: number
+  /** Bytes of its file. */
+  readonly usedBytes: number
+  /** Entries, every version and tombstone counted. */
+  readonly itemCount: number
+  /** The highest seqno in it, range tombstones included; for an ingested table the seqno of its ingestion. */
+  readonly highestSeqno: number
+}
+
+/** A level: the sums of its segments. */
+export interface LevelStats {
+  readonly level: number
+  readonly segmentCount: number
+  readonly usedBytes: number
+  readonly itemCount: number
+  readonly segments: readonly SegmentStats[]
+}
+
 export abstract class StatisticsOperations extends ReadOperations {
   protected abstract readonly core: TreeCore
 
@@ -21,6 +42,22 @@ export abstract class StatisticsOperations extends ReadOperations {
       throw rangeError(`a level is an integer from 0 to ${LEVEL_COUNT - 1}, not ${level}`)
     }
     return this.core.latest.version.level(level).reduce((sum, run) => sum + run.length, 0)
+  }
+
+  /** The tables of each level, L0 first: what each holds and takes. Empty levels have no segments. */
+  levelSegmentStats(): LevelStats[] {
+    return this.core.latest.version.levels.map((runs, level) => {
+      const segments = runs.flat().map((table) => segmentStats(table, level))
+      const sum = (of: (segment: SegmentStats) => number): number =>
+        segments.reduce((total, segment) => total + of(segment), 0)
+      return {
+        level,
+        segmentCount: segments.length,
+        usedBytes: sum(({ usedBytes }) => usedBytes),
+        itemCount: sum(({ itemCount }) => itemCount),
+        segments,
+      }
+    })
   }
 
   l0RunCount(): number {
@@ -109,6 +146,16 @@ export abstract class StatisticsOperations extends ReadOperations {
     let sum = 0
     for (const memtable of this.#memtables()) sum += of(memtable)
     return sum
+  }
+}
+
+function segmentStats(table: VersionTable, level: number): SegmentStats {
+  return {
+    tableId: table.id,
+    level,
+    usedBytes: table.fileBytes,
+    itemCount: metaOf(table).itemCount,
+    highestSeqno: table.highestSeqno,
   }
 }
 

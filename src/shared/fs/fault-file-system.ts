@@ -21,7 +21,7 @@ import type {
 /** A call that can fail. */
 export type FileOperation =
   | Exclude<keyof FileSystem, 'kind' | 'readMany'>
-  | Exclude<keyof ReadableFile | keyof WritableFile, 'path' | 'close'>
+  | Exclude<keyof ReadableFile | keyof WritableFile, 'path' | 'close' | 'syncLater'>
 
 /** One call about to happen. */
 export interface FileCall {
@@ -225,6 +225,14 @@ class FaultWritableFile implements WritableFile {
 
   sync(mode: SyncMode): void {
     this.#owner.call('sync', this.path, () => this.#inner.sync(mode))
+  }
+
+  /** Counted as a `sync`. */
+  async syncLater(mode: SyncMode): Promise<void> {
+    await this.#owner.call('sync', this.path, async () => {
+      if (this.#inner.syncLater === undefined) this.#inner.sync(mode)
+      else await this.#inner.syncLater(mode)
+    })
   }
 
   close(): void {

@@ -52,6 +52,10 @@ export interface WritableFile {
   writeAt(bytes: Uint8Array, offset: number): void
   /** Makes content and length durable. */
   sync(mode: SyncMode): void
+  /**
+   * The same off the calling thread, for everything written before the call. Where it is missing, {@link sync} is called.
+   */
+  syncLater?(mode: SyncMode): Promise<void>
   close(): void
 }
 

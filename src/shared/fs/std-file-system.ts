@@ -135,6 +135,17 @@ class StdWritableFile extends StdFile implements WritableFile {
     attempt('sync', this.path, () => fs.fsyncSync(this.descriptor))
   }
 
+  async syncLater(_mode: SyncMode): Promise<void> {
+    const { descriptor } = this
+    await new Promise<void>((resolve, reject) => {
+      // The length of the file is made durable by it too; only times are not.
+      fs.fdatasync(descriptor, (error) => {
+        if (error === null) resolve()
+        else reject(ioError('sync', this.path, error))
+      })
+    })
+  }
+
   #writeAll(bytes: Uint8Array, offset: number): void {
     attempt('write', this.path, () => {
       let done = 0
