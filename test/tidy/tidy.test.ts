@@ -116,6 +116,22 @@ t.test('main and workers never import each other', async (t) => {
 
 const LAYOUT = /^src\/shared\/kernel\/layout(-[a-z]+)?\.ts$/
 
+t.test('the log stands outside: it uses what users have, and nothing uses it', async (t) => {
+  const isLog = (path: string): boolean => path.startsWith('src/main/wal/')
+  const allowed = ['src/main/index.ts', 'src/main/environment.ts']
+  const inwards = engine
+    .filter(({ path }) => isLog(path))
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter((to) => to.startsWith('src/main/') && !isLog(to) && !allowed.includes(to))
+        .map((to) => `${path} -> ${to}`),
+    )
+  const users = engine
+    .filter(({ path, imports }) => !isLog(path) && imports.some(isLog))
+    .map(({ path }) => path)
+  t.same([inwards, users], [[], []])
+})
+
 t.test('kernels import kernels and the layouts only', async (t) => {
   const wrong = engine
     .filter(({ path }) => path.startsWith('src/shared/kernel/assembly/'))

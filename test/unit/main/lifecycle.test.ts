@@ -48,6 +48,7 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   updateRuntimeConfig: (tree) => tree.updateRuntimeConfig({}),
   tableCount: (tree) => tree.tableCount(),
   levelTableCount: (tree) => tree.levelTableCount(0),
+  levelSegmentStats: (tree) => tree.levelSegmentStats(),
   l0RunCount: (tree) => tree.l0RunCount(),
   sealedMemtableCount: (tree) => tree.sealedMemtableCount(),
   approximateLen: (tree) => tree.approximateLen(),
