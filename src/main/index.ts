@@ -8,6 +8,7 @@ export type {
   DirectoryLock,
   FileSystem,
   ReadableFile,
+  ReadRequest,
   SyncMode,
   WritableFile,
 } from '../shared/fs/file-system.js'
@@ -19,8 +20,20 @@ export type { CheckpointInfo } from './checkpoint.js'
 export { Ingestion, type IngestionResult } from './ingestion/ingestion.js'
 export { open } from './open.js'
 export type { CompressionOption, FilterOption, OpenOptions } from './options.js'
+export { AsyncRangeIterator } from './reading/async-range-iterator.js'
+export { BatchRangeIterator } from './reading/batch-range-iterator.js'
 export { ChangeIterator, type ScanSinceOptions } from './reading/change-iterator.js'
 export type { ChangeEvent } from './reading/change-scan.js'
+export { Guard } from './reading/guard.js'
+export { PinnableSlice } from './reading/pinnable-slice.js'
+export type {
+  AsyncRangeOptions,
+  GuardOptions,
+  IntervalOptions,
+  SeekableOptions,
+} from './reading/read-options.js'
+export { SeekableIterator } from './reading/seekable-iterator.js'
+export type { TracedVersion } from './reading/trace.js'
 export { TreeIterator } from './reading/tree-iterator.js'
 export type { RuntimeConfig } from './runtime-config.js'
 export type { CompactionResult } from './scheduling/compaction-task.js'

@@ -3,7 +3,8 @@
  */
 import { typeError, VarveError } from '../shared/base/errors.js'
 import { ReadOperations } from './reading/read-operations.js'
-import type { ReadOptions, TreeReads } from './reading/tree-reads.js'
+import type { ReadOptions } from './reading/read-options.js'
+import type { TreeReads } from './reading/tree-reads.js'
 import type { TreeCore } from './tree-core.js'
 
 /**

@@ -8,7 +8,8 @@ import { type CheckpointInfo, createCheckpoint } from './checkpoint.js'
 import { resolveFolder } from './folder.js'
 import { Ingestion } from './ingestion/ingestion.js'
 import { ChangeIterator, type ScanSinceOptions } from './reading/change-iterator.js'
-import { type ReadOptions, requireReadSeqno, TreeReads } from './reading/tree-reads.js'
+import { type ReadOptions, requireReadSeqno } from './reading/read-options.js'
+import { TreeReads } from './reading/tree-reads.js'
 import type { RuntimeConfig } from './runtime-config.js'
 import type { CompactionResult } from './scheduling/compaction-task.js'
 import type { FlushResult } from './scheduling/flush-task.js'
@@ -24,7 +25,7 @@ import type { TreeCore } from './tree-core.js'
 import { WriteOperations } from './writing/write-operations.js'
 import { Writer } from './writing/writer.js'
 
-export type { RangeOptions, ReadOptions } from './reading/tree-reads.js'
+export type { RangeOptions, ReadOptions } from './reading/read-options.js'
 
 /** The last write buffer may be in use: how `close` treats what was not flushed. */
 export interface CloseOptions {

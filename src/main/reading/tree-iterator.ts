@@ -1,44 +1,16 @@
 /**
  * A range read as users see it: a lazy, double-ended iterator over one super version. Main thread.
  *
- * Rows are copied out of the shared memory a batch at a time; the Buffers handed out are pieces of that copy, which is at
- * most 32 KiB unless a row alone is larger.
- *
  * I1: the two ends never yield the same key twice.
  * I2: the super version stays until the iterator is used up or disposed.
  */
-
 import { isSameKey, type KeyRangeBounds } from '../../shared/base/key-order.js'
-import {
-  type OperandResolver,
-  RangeScan,
-  type ScanRange,
-} from '../../shared/iterator/range-scan.js'
-import type { ReadView } from '../../shared/iterator/read-view.js'
-import type { BlockGiver } from '../../shared/iterator/run-cursor.js'
+import type { OperandResolver } from '../../shared/iterator/range-scan.js'
 import { SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
-import type { Workspace } from '../../shared/memory/workspace.js'
-
-/** What an iterator yields: pairs, keys only, or values only. */
-export type Shape = 'entries' | 'keys' | 'values'
-
-/** One end's row: where it lies until the next one. */
-interface RowPlace {
-  keyAddress: number
-  keyLength: number
-  valueAddress: number
-  valueLength: number
-}
-
-/** What an iterator reads through. */
-export interface IteratorSource {
-  readonly workspace: Workspace
-  readonly giver: BlockGiver
-  readonly view: ReadView
-  /** Lets go of the view. */
-  readonly release: () => void
-  readonly resolve: OperandResolver
-}
+import { Guard } from './guard.js'
+import { type Held, UNWATCHED, unwatch, watch } from './leak-watch.js'
+import type { Shape } from './read-options.js'
+import { RowReader, type RowSource } from './row-reader.js'
 
 export interface IteratorRange extends KeyRangeBounds {
   /** Only keys that start with it, in an order in which the bounds do not say so. */
@@ -48,144 +20,41 @@ export interface IteratorRange extends KeyRangeBounds {
   readonly limit: number
 }
 
-/** One direction of an iterator, started when it is first used. */
-class End {
-  readonly row: RowPlace = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
-  readonly #source: IteratorSource
-  readonly #range: ScanRange
-  readonly #prefix: Uint8Array | undefined
-  #scan: RangeScan | undefined
-  /** A copy of the batch that the row lies in, where it lay, and which one it is. */
-  #copy: Buffer = NOTHING
-  #copiedFrom = 0
-  #copiedNumber = 0
+/** One direction of an iterator. */
+interface End {
+  readonly rows: RowReader
   /** The last key that this end yielded, kept only while the other end is in use. */
   lastKey: Buffer | undefined
+}
 
-  constructor(source: IteratorSource, range: ScanRange, prefix: Uint8Array | undefined) {
+export const ITERATOR_LEAK = {
+  message: 'a varve iterator was not disposed; use `using`, a for…of loop, or call return()',
+  code: 'VARVE_ITERATOR_LEAK',
+}
+
+/** What an iterator holds. */
+class IteratorState implements Held {
+  readonly leak = ITERATOR_LEAK
+  watchNumber = UNWATCHED
+  isDone = false
+  /** Made when they are first used. */
+  front: End | undefined
+  back: End | undefined
+  readonly #source: RowSource
+
+  constructor(source: RowSource) {
     this.#source = source
-    this.#range = range
-    this.#prefix = prefix
   }
 
-  next(): boolean {
-    this.#scan ??= this.#start()
-    if (this.#prefix === undefined) return this.#scan.next(this.row)
-    while (this.#scan.next(this.row)) if (this.#hasPrefix(this.#prefix)) return true
-    return false
-  }
-
-  #hasPrefix(prefix: Uint8Array): boolean {
-    const { keyAddress, keyLength } = this.row
-    if (keyLength < prefix.length) return false
-    return isSameKey(this.#source.workspace.shared.view(keyAddress, prefix.length), prefix)
-  }
-
-  /** The caller's own copy of the row's key. */
-  key(): Buffer {
-    const copy = this.#copied()
-    const start = this.row.keyAddress - this.#copiedFrom
-    return copy.subarray(start, start + this.row.keyLength)
-  }
-
-  /** The same of its value. */
-  value(): Buffer {
-    const copy = this.#copied()
-    const start = this.row.valueAddress - this.#copiedFrom
-    return copy.subarray(start, start + this.row.valueLength)
-  }
-
-  dispose(): void {
-    this.#scan?.dispose()
-    this.#scan = undefined
-  }
-
-  #copied(): Buffer {
-    const scan = this.#scan as RangeScan
-    if (scan.batchNumber === this.#copiedNumber) return this.#copy
-    const { batchAddress, batchLength } = scan
-    // Small ones come from Node's pool, large ones have memory of their own.
-    const copy = Buffer.allocUnsafe(batchLength)
-    copy.set(this.#source.workspace.shared.view(batchAddress, batchLength))
-    this.#copy = copy
-    this.#copiedFrom = batchAddress
-    this.#copiedNumber = scan.batchNumber
-    return copy
-  }
-
-  #start(): RangeScan {
-    const { workspace, giver, view, resolve } = this.#source
-    return new RangeScan(workspace, giver, view, this.#range, resolve)
+  letGo(): void {
+    this.isDone = true
+    this.front?.rows.dispose()
+    this.back?.rows.dispose()
+    this.#source.release()
   }
 }
 
 const NOTHING = Buffer.alloc(0)
-
-/** What an iterator holds, apart from it, so that it can be let go of when the iterator itself is gone. */
-interface IteratorState {
-  isDone: boolean
-  readonly source: IteratorSource
-  /** Made when they are first used. */
-  front: End | undefined
-  back: End | undefined
-  /** Its number among {@link newborns}, or GROWN. */
-  newbornNumber: number
-}
-
-function letGo(state: IteratorState): void {
-  state.isDone = true
-  state.front?.dispose()
-  state.back?.dispose()
-  state.source.release()
-}
-
-/**
- * Iterators that were made in this turn of the event loop and are still open. Most end in the turn that made them, and a
- * finalization registry costs as much as a seek: only those that are left when the turn ends go there.
- */
-class Newborns {
-  #iterators: { readonly iterator: object; readonly state: IteratorState }[] = []
-  #isScheduled = false
-
-  add(iterator: object, state: IteratorState): void {
-    state.newbornNumber = this.#iterators.length
-    this.#iterators.push({ iterator, state })
-    if (this.#isScheduled) return
-    this.#isScheduled = true
-    setImmediate(() => this.#grow())
-  }
-
-  /** Takes an iterator out: it has ended. */
-  remove(number: number): void {
-    const last = this.#iterators.pop()
-    if (last === undefined || number === this.#iterators.length) return
-    this.#iterators[number] = last
-    last.state.newbornNumber = number
-  }
-
-  #grow(): void {
-    this.#isScheduled = false
-    for (const { iterator, state } of this.#iterators) {
-      state.newbornNumber = GROWN
-      forgotten.register(iterator, state, state)
-    }
-    this.#iterators = []
-  }
-}
-
-/** No number of a newborn: the finalization registry knows it. */
-const GROWN = -1
-
-const newborns = new Newborns()
-
-/** Warns of iterators that were dropped without being used up or disposed: they hold files and memory. */
-const forgotten = new FinalizationRegistry<IteratorState>((state) => {
-  process.emitWarning(
-    'a varve iterator was not disposed; use `using`, a for…of loop, or call return()',
-    { code: 'VARVE_ITERATOR_LEAK' },
-  )
-  letGo(state)
-})
 
 /**
  * A lazy iterator over visible entries, usable in `for…of`, with `using`, and from both ends.
@@ -198,19 +67,21 @@ const forgotten = new FinalizationRegistry<IteratorState>((state) => {
  * ```
  */
 export class TreeIterator<T> implements IterableIterator<T>, Disposable {
-  readonly #source: IteratorSource
+  readonly #source: RowSource
   readonly #range: IteratorRange
   readonly #shape: Shape
   readonly #state: IteratorState
   #remaining: number
+  /** Guards only: why the row at hand has no value. */
+  #failure: { readonly error: unknown } | undefined
 
-  constructor(source: IteratorSource, range: IteratorRange, shape: Shape) {
-    this.#source = source
+  constructor(source: RowSource, range: IteratorRange, shape: Shape) {
+    this.#source = shape === 'guards' ? this.#guarded(source) : source
     this.#range = range
     this.#shape = shape
-    this.#state = { isDone: false, source, front: undefined, back: undefined, newbornNumber: GROWN }
+    this.#state = new IteratorState(source)
     this.#remaining = range.limit
-    newborns.add(this, this.#state)
+    watch(this, this.#state)
   }
 
   [Symbol.iterator](): this {
@@ -241,47 +112,67 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
 
   [Symbol.dispose](): void {
     if (this.#state.isDone) return
-    const { newbornNumber } = this.#state
-    if (newbornNumber === GROWN) forgotten.unregister(this.#state)
-    else newborns.remove(newbornNumber)
-    letGo(this.#state)
+    unwatch(this.#state)
+    this.#state.letGo()
+  }
+
+  /** A source whose operator may fail on one key without ending the scan. */
+  #guarded(source: RowSource): RowSource {
+    const resolve: OperandResolver = (key) => {
+      try {
+        return source.resolve(key)
+      } catch (error) {
+        // The row of a resolved key comes next, and alone.
+        this.#failure = { error }
+        return NOTHING
+      }
+    }
+    return { ...source, resolve }
   }
 
   /** Makes an end. From now on it and the other one, if that is in use, look out for each other. */
   #begin(isReverse: boolean, other: End | undefined): End {
-    if (other !== undefined) other.lastKey = other.key()
-    const { lower, upper, seqno, prefix } = this.#range
+    if (other !== undefined) other.lastKey = other.rows.key()
+    const { lower, upper, prefix, seqno } = this.#range
     const flags = this.#shape === 'keys' ? SCAN_KEYS_ONLY : 0
-    const rowsWanted = this.#remaining
-    const range = { lower, upper, seqno, isReverse, flags, rowsWanted }
-    return new End(this.#source, range, prefix)
+    const range = { lower, upper, seqno, isReverse, flags, rowsWanted: this.#remaining }
+    return { rows: new RowReader(this.#source, range, prefix), lastKey: undefined }
   }
 
   #step(end: End, other: End | undefined): IteratorResult<T, undefined> {
-    if (!this.#advance(end, other)) return this.return()
+    let isThere: boolean
+    try {
+      isThere = this.#advance(end, other)
+    } catch (error) {
+      this[Symbol.dispose]()
+      // A guard's failures come out when it is used.
+      if (this.#shape !== 'guards') throw error
+      return { done: false, value: new Guard(undefined, { error }) as T }
+    }
+    if (!isThere) return this.return()
     this.#remaining--
-    return { done: false, value: this.#read(end) }
+    return { done: false, value: this.#read(end.rows) }
   }
 
   /** Steps one end; false where it is at its end or has met the other one. */
   #advance(end: End, other: End | undefined): boolean {
-    let isThere: boolean
-    try {
-      isThere = end.next()
-    } catch (error) {
-      this[Symbol.dispose]()
-      throw error
-    }
-    if (!isThere) return false
+    if (!end.rows.next()) return false
     // Where only one end is in use, keys need not be remembered.
     if (other === undefined) return true
-    end.lastKey = end.key()
+    end.lastKey = end.rows.key()
     return other.lastKey === undefined || !isSameKey(end.lastKey, other.lastKey)
   }
 
-  #read(end: End): T {
-    if (this.#shape === 'keys') return end.key() as T
-    if (this.#shape === 'values') return end.value() as T
-    return [end.key(), end.value()] as T
+  #read(rows: RowReader): T {
+    if (this.#shape === 'keys') return rows.key() as T
+    if (this.#shape === 'values') return rows.value() as T
+    if (this.#shape === 'guards') return this.#guard(rows) as T
+    return [rows.key(), rows.value()] as T
+  }
+
+  #guard(rows: RowReader): Guard {
+    const failure = this.#failure
+    this.#failure = undefined
+    return new Guard(rows.key(), failure ?? { value: rows.value() })
   }
 }

@@ -102,7 +102,7 @@ export class RangeScan {
   readonly #batch: GrowingBuffer
   /** Where the walk starts, and where it ends. */
   #start: BoundRef | undefined
-  readonly #end: BoundRef | undefined
+  #end: BoundRef | undefined
   /** The published state whose range tombstones hide rows; 0 where there are none, or every version is read. */
   readonly #ranges: number
   /** How far the sources are: not placed, being placed (some want a block), or placed and merged. */
@@ -140,18 +140,15 @@ export class RangeScan {
     this.#batch = memory.batch
     const { isReverse, lower, upper } = range
     this.#start = this.#place(isReverse ? upper : lower, memory.start)
-    const end = this.#place(isReverse ? lower : upper, memory.end)
-    this.#end = end
-    const { merge } = memory
+    this.#end = this.#place(isReverse ? lower : upper, memory.end)
     const sources = memory.sources(view.memtables.length, view.runs.length)
+    const { merge } = memory
     shared.setU32(merge + MERGE_REVERSE, isReverse ? 1 : 0)
     shared.setU32(merge + MERGE_SOURCES, sources)
     this.#ranges = this.#rangesOf(view)
     shared.setU32(merge + MERGE_RANGES, this.#ranges)
     shared.setU64(merge + MERGE_SEQNO, range.seqno)
-    const { cacheAddress } = giver
-    const address = end?.address ?? 0
-    shared.kernel.merge_open(merge, view.stateAddress, cacheAddress, address, end?.length ?? 0)
+    this.#openMerge()
     this.#initScan()
   }
 
@@ -170,6 +167,15 @@ export class RangeScan {
     this.#at = 0
     this.#top = 0
     this.#initScan()
+  }
+
+  /** Starts anew on other bounds. */
+  move(lower: KeyBound | undefined, upper: KeyBound | undefined): void {
+    this.#workspace.shared.kernel.merge_release(this.#memory.merge)
+    const { isReverse } = this.#range
+    this.#end = this.#place(isReverse ? lower : upper, this.#memory.end)
+    this.#openMerge()
+    this.seek(isReverse ? upper : lower)
   }
 
   /**
@@ -225,6 +231,11 @@ export class RangeScan {
     return this.#top
   }
 
+  /** True where no further row lies in the batch at hand. */
+  get isAtBatchEnd(): boolean {
+    return this.#at >= this.#top
+  }
+
   dispose(): void {
     if (this.#isDisposed) return
     this.#isDisposed = true
@@ -246,6 +257,15 @@ export class RangeScan {
   #rangesOf({ stateAddress }: ReadView): number {
     if ((this.#range.flags & SCAN_EVERY_VERSION) !== 0) return 0
     return this.#workspace.shared.kernel.state_has_ranges(stateAddress) === 0 ? 0 : stateAddress
+  }
+
+  #openMerge(): void {
+    const { merge } = this.#memory
+    const { stateAddress } = this.#view
+    const address = this.#end?.address ?? 0
+    const length = this.#end?.length ?? 0
+    const { cacheAddress } = this.#giver
+    this.#workspace.shared.kernel.merge_open(merge, stateAddress, cacheAddress, address, length)
   }
 
   /** Places every source and builds the heap; false where a block is not at hand. */

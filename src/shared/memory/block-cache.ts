@@ -54,6 +54,9 @@ export class BlockCache {
   readonly #shared: SharedMemory
   readonly #heap: Heap
   readonly #pieces: number[] = []
+  /** Where the segments lie. */
+  readonly #start: number = 0
+  readonly #end: number = 0
 
   /** Takes `capacityBytes` of `heap` for blocks, and about 2 % more to find them; 0 switches the cache off. */
   constructor(shared: SharedMemory, heap: Heap, capacityBytes: number) {
@@ -73,7 +76,9 @@ export class BlockCache {
     set(CACHE_BUCKETS, this.#take(bucketCount * CACHE_BUCKET_BYTES))
     set(CACHE_SEGMENT_COUNT, segmentCount)
     set(CACHE_SEGMENT_BYTES, segmentBytes)
-    set(CACHE_SEGMENTS, this.#take(segmentCount * segmentBytes))
+    this.#start = this.#take(segmentCount * segmentBytes)
+    this.#end = this.#start + segmentCount * segmentBytes
+    set(CACHE_SEGMENTS, this.#start)
     set(CACHE_FILLS, this.#take(segmentCount * 4))
     set(CACHE_NEXT, this.#take(segmentCount * 4))
     set(CACHE_PINS, this.#take(segmentCount * 4))
@@ -105,13 +110,17 @@ export class BlockCache {
     )
   }
 
-  /** Keeps a cached block where it is until {@link unpin}; false where too much is pinned already. */
-  pin(block: number): boolean {
-    return this.#shared.kernel.cache_pin(this.address, block) !== 0
+  /**
+   * Keeps what lies at `address` where it is until {@link unpin} of the same address; false where that is no place in the
+   * cache, or too much is pinned already.
+   */
+  pin(address: number): boolean {
+    if (address < this.#start || address >= this.#end) return false
+    return this.#shared.kernel.cache_pin(this.address, address) !== 0
   }
 
-  unpin(block: number): void {
-    this.#shared.kernel.cache_unpin(this.address, block)
+  unpin(address: number): void {
+    this.#shared.kernel.cache_unpin(this.address, address)
   }
 
   /** Segments of the cache that cannot be emptied now. */

@@ -1,0 +1,183 @@
+/**
+ * Reads that never wait for the disk on the calling thread: what memory holds is answered at once, missing blocks are read
+ * off it. Main thread.
+ *
+ * I1: the super version is taken before the first wait and held to the end; so is what the tree reads through, so that
+ *     `close` meanwhile harms nobody: what has begun ends with its result.
+ * I2: bytes that are being read lie in memory of their own, never in the shared one.
+ */
+import { LATER } from '../../shared/iterator/range-scan.js'
+import { READ_WANTS_BLOCK } from '../../shared/kernel/layout.js'
+import {
+  type BlockRange,
+  readRangeLater,
+  type WantedBlock,
+} from '../../shared/table/block-fetch.js'
+import { requireKeyLength } from '../options.js'
+import type { TreeCore } from '../tree-core.js'
+import type { SuperVersion } from '../version/super-version.js'
+import type { BytesLike } from '../writing/write-batch.js'
+import { byteLengthOf, placeBytes } from '../writing/writer.js'
+import { AsyncRangeIterator, type LaterSource } from './async-range-iterator.js'
+import { LaterBlocks } from './later-blocks.js'
+import { MULTI_READ_KEYS_MAX, MultiRead, windowsOf } from './multi-read.js'
+import type { OperandReads } from './operand-reads.js'
+import type { PointReader } from './point-reader.js'
+import { type AsyncRangeOptions, boundsOf, limitOf, shapeOf } from './read-options.js'
+
+/** A key's operands, resolved. */
+interface Resolution {
+  readonly key: Uint8Array
+  readonly value: Uint8Array | undefined
+}
+
+export class AsyncReads {
+  readonly #core: TreeCore
+  readonly #points: PointReader
+  readonly #operands: OperandReads
+  /** Reads under way, by what they read: whoever wants the same waits for the same. */
+  readonly #reading = new Map<string, Promise<Uint8Array>>()
+
+  constructor(core: TreeCore, points: PointReader, operands: OperandReads) {
+    this.#core = core
+    this.#points = points
+    this.#operands = operands
+  }
+
+  async get(key: BytesLike, seqno: number): Promise<Buffer | undefined> {
+    const length = byteLengthOf(key, 'key')
+    requireKeyLength(length)
+    const points = this.#points
+    placeBytes(this.#core.shared, key, points.keyAddress, length)
+    const view = this.#core.history.at(seqno)
+    const outcome = points.begin(view, length, seqno)
+    if (outcome !== READ_WANTS_BLOCK) {
+      const verdict = points.judge(points.readAddress, outcome)
+      if (verdict !== 'operand') return verdict === 'value' ? points.copyValue() : undefined
+    }
+    const [value] = await this.#held(view, () => this.#multiRead(view, [key], seqno))
+    return value
+  }
+
+  async multiGet(keys: readonly BytesLike[], seqno: number): Promise<(Buffer | undefined)[]> {
+    const view = this.#core.history.at(seqno)
+    // The caller may change its array, or the bytes in it, once this has returned.
+    const own = keys.map((key) => (typeof key === 'string' ? key : new Uint8Array(key)))
+    return this.#held(view, async () => {
+      const values: (Buffer | undefined)[] = []
+      for (let at = 0; at < own.length; at += MULTI_READ_KEYS_MAX) {
+        values.push(
+          ...(await this.#multiRead(view, own.slice(at, at + MULTI_READ_KEYS_MAX), seqno)),
+        )
+      }
+      return values
+    })
+  }
+
+  range<T>(options: AsyncRangeOptions, seqno: number): AsyncRangeIterator<T> {
+    const core = this.#core
+    const { compare } = core.order
+    const bounds = boundsOf(options, compare)
+    const range = {
+      lower: bounds.lower,
+      upper: bounds.upper,
+      prefix: undefined,
+      seqno,
+      isReverse: options.reverse === true,
+      limit: limitOf(options, bounds, compare),
+    }
+    const shape = shapeOf(options)
+    const view = core.history.at(seqno).acquire()
+    core.acquireReading()
+    const source = this.#source(view, seqno, range.isReverse)
+    return new AsyncRangeIterator(source, range, shape, options.signal)
+  }
+
+  #source(view: SuperVersion, seqno: number, isReverse: boolean): LaterSource {
+    const core = this.#core
+    const blocks = new LaterBlocks(core.provider, isReverse)
+    let wanted: Uint8Array | undefined
+    let resolution: Resolution | undefined
+    return {
+      workspace: core.workspace,
+      giver: blocks,
+      view,
+      release: () => {
+        view.release()
+        core.releaseReading()
+      },
+      resolve: (key) => {
+        if (resolution !== undefined && Buffer.compare(resolution.key, key) === 0) {
+          const { value } = resolution
+          resolution = undefined
+          return value
+        }
+        wanted = key
+        return LATER
+      },
+      wait: async () => {
+        if (wanted === undefined) {
+          await this.#held(view, () => blocks.load())
+          return
+        }
+        const key = wanted
+        wanted = undefined
+        const value = await this.#held(view, () => this.#operands.resolveLater(view, key, seqno))
+        resolution = { key, value }
+      },
+    }
+  }
+
+  /** Runs `work` while the view, and what the tree reads through, stay. */
+  async #held<T>(view: SuperVersion, work: () => Promise<T>): Promise<T> {
+    view.acquire()
+    this.#core.acquireReading()
+    try {
+      return await work()
+    } finally {
+      view.release()
+      this.#core.releaseReading()
+    }
+  }
+
+  /** At most MULTI_READ_KEYS_MAX keys. */
+  async #multiRead(
+    view: SuperVersion,
+    keys: readonly BytesLike[],
+    seqno: number,
+  ): Promise<(Buffer | undefined)[]> {
+    if (keys.length === 0) return []
+    using batch = new MultiRead(this.#core.workspace, this.#points, view, keys, seqno)
+    for (let ranges = batch.ranges(); ranges.length > 0; ranges = batch.ranges()) {
+      for (const window of windowsOf(ranges, this.#core.cache.blocks.capacityBytes)) {
+        const bytes = await this.#readAll(window)
+        window.forEach((range, i) => {
+          batch.give(range, bytes[i] as Uint8Array)
+        })
+      }
+    }
+    for (const number of batch.operands) {
+      const value = await this.#operands.resolveLater(view, batch.key(number), seqno)
+      batch.values[number] = value === undefined ? undefined : Buffer.from(value)
+    }
+    return batch.values
+  }
+
+  /** Ends when all of the reads have ended, also where one fails. */
+  async #readAll(ranges: readonly BlockRange<WantedBlock>[]): Promise<Uint8Array[]> {
+    const results = await Promise.allSettled(ranges.map((range) => this.#read(range)))
+    return results.map((result) => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
+    })
+  }
+
+  #read({ file, offset, length, blocks }: BlockRange<WantedBlock>): Promise<Uint8Array> {
+    const name = `${blocks[0]?.table.owner}:${offset}:${length}`
+    const other = this.#reading.get(name)
+    if (other !== undefined) return other
+    const read = readRangeLater(file, offset, length).finally(() => this.#reading.delete(name))
+    this.#reading.set(name, read)
+    return read
+  }
+}

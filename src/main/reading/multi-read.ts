@@ -1,0 +1,190 @@
+/**
+ * Point reads of many keys at once: one kernel call takes all of them as far as memory goes; the blocks that are missing
+ * are told together, so that those close to each other come in one read, and are given one by one. Main thread.
+ *
+ * Whoever uses it reads the blocks, at once or later:
+ *
+ *     start ──→ ranges ──→ (read) ──→ give, for each ──→ ranges … until there are none ──→ values
+ *
+ * I1: a value is copied out before another block is loaded: what it lies in may go then.
+ * I2: a read goes on with the block that it wanted, and wants none twice.
+ */
+import type { ReadView } from '../../shared/iterator/read-view.js'
+import {
+  READ_BYTES,
+  READ_GIVEN,
+  READ_KEY,
+  READ_KEY_LENGTH,
+  READ_OUTCOME,
+  READ_WANTS_BLOCK,
+} from '../../shared/kernel/layout.js'
+import type { Workspace } from '../../shared/memory/workspace.js'
+import {
+  type BlockRange,
+  blockBytes,
+  coalesce,
+  type WantedBlock,
+} from '../../shared/table/block-fetch.js'
+import { requireKeyLength } from '../options.js'
+import type { BytesLike } from '../writing/write-batch.js'
+import { byteLengthOf, placeBytes } from '../writing/writer.js'
+import type { PointReader } from './point-reader.js'
+
+/** Keys that are read together: more are read in several goes. */
+export const MULTI_READ_KEYS_MAX = 1024
+
+/** A block that some of the reads wait for, by their numbers. */
+interface SharedBlock extends WantedBlock {
+  readonly reads: number[]
+}
+
+export class MultiRead implements Disposable {
+  /** What was found so far, by the number of the key. */
+  readonly values: (Buffer | undefined)[]
+  /** Numbers of the keys whose newest version is a merge operand: the caller resolves them at the end. */
+  readonly operands: number[] = []
+  readonly #workspace: Workspace
+  readonly #points: PointReader
+  readonly #view: ReadView
+  readonly #reads: number
+  readonly #keys: number
+  /** Saved candidates of reads, by their numbers: pieces of the heap. */
+  readonly #saved = new Map<number, number>()
+  #wanted = new Map<string, SharedBlock>()
+
+  /** REQUIRES: 1 to MULTI_READ_KEYS_MAX keys; the view stays until the reads are over. @throws TypeError, RangeError */
+  constructor(
+    workspace: Workspace,
+    points: PointReader,
+    view: ReadView,
+    keys: readonly BytesLike[],
+    seqno: number,
+  ) {
+    const { shared, heap } = workspace
+    this.#workspace = workspace
+    this.#points = points
+    this.#view = view
+    this.values = new Array<Buffer | undefined>(keys.length).fill(undefined)
+    let bytes = 0
+    for (const key of keys) {
+      const length = byteLengthOf(key, 'key')
+      requireKeyLength(length)
+      bytes += length
+    }
+    this.#reads = heap.allocate(READ_BYTES * keys.length)
+    this.#keys = heap.allocate(bytes + 8)
+    let at = this.#keys
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i] as BytesLike
+      const length = byteLengthOf(key, 'key')
+      placeBytes(shared, key, at, length)
+      const read = this.#reads + i * READ_BYTES
+      shared.setU32(read + READ_KEY, at)
+      shared.setU32(read + READ_KEY_LENGTH, length)
+      at += length
+    }
+    try {
+      this.#start(keys.length, seqno)
+    } catch (error) {
+      this[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** A copy of a key, by its number. */
+  key(number: number): Buffer {
+    const { shared } = this.#workspace
+    const read = this.#reads + number * READ_BYTES
+    return shared.copy(shared.getU32(read + READ_KEY), shared.getU32(read + READ_KEY_LENGTH))
+  }
+
+  /** What to read next, each block once; nothing where the reads are over. */
+  ranges(): BlockRange<SharedBlock>[] {
+    const wanted = this.#wanted
+    this.#wanted = new Map()
+    return coalesce([...wanted.values()])
+  }
+
+  /** The bytes of a range have come: lets the reads that wait for its blocks go on. @throws the codes of damage */
+  give(range: BlockRange<SharedBlock>, bytes: Uint8Array): void {
+    const { shared } = this.#workspace
+    const { provider } = this.#points
+    for (const block of range.blocks) {
+      const { table, kind, offset, size } = block
+      // Another read may have been faster.
+      const { address } =
+        provider.find(table, kind, offset) ??
+        provider.put(table, kind, offset, size, blockBytes(range, bytes, block))
+      for (const number of block.reads) {
+        const read = this.#reads + number * READ_BYTES
+        shared.setU32(read + READ_GIVEN, address)
+        this.#conclude(number, shared.kernel.point_read(read))
+      }
+    }
+  }
+
+  [Symbol.dispose](): void {
+    const { heap } = this.#workspace
+    for (const piece of this.#saved.values()) heap.free(piece)
+    heap.free(this.#reads)
+    heap.free(this.#keys)
+  }
+
+  #start(count: number, seqno: number): void {
+    const { shared } = this.#workspace
+    const cache = this.#points.provider.cacheAddress
+    const { stateAddress } = this.#view
+    shared.kernel.point_read_batch(this.#reads, count, stateAddress, cache, seqno)
+    for (let i = 0; i < count; i++) {
+      this.#conclude(i, shared.getU32(this.#reads + i * READ_BYTES + READ_OUTCOME))
+    }
+  }
+
+  /** Takes the result of a read, or notes what it waits for. */
+  #conclude(number: number, outcome: number): void {
+    const read = this.#reads + number * READ_BYTES
+    if (outcome === READ_WANTS_BLOCK) {
+      this.#wait(number, read)
+      return
+    }
+    const verdict = this.#points.judge(read, outcome)
+    if (verdict === 'value') this.values[number] = this.#points.copyValue()
+    else if (verdict === 'operand') this.operands.push(number)
+  }
+
+  #wait(number: number, read: number): void {
+    const saved = this.#saved.get(number) ?? 0
+    const copy = this.#points.save(read, saved)
+    if (copy !== 0) {
+      if (saved !== 0) this.#workspace.heap.free(saved)
+      this.#saved.set(number, copy)
+    }
+    const block = this.#points.wanted(read, this.#view)
+    const name = `${block.table.owner}:${block.offset}`
+    const other = this.#wanted.get(name)
+    if (other === undefined) this.#wanted.set(name, { ...block, reads: [number] })
+    else other.reads.push(number)
+  }
+}
+
+/** Bytes that a batch reads at a time, where the cache is large. */
+const WINDOW_BYTES_MAX = 1024 * 1024
+
+/** Ranges in groups whose bytes are in memory at the same time: at most half of the cache, unless one is larger. */
+export function windowsOf<T extends WantedBlock>(
+  ranges: readonly BlockRange<T>[],
+  cacheBytes: number,
+): BlockRange<T>[][] {
+  const limit = Math.min(WINDOW_BYTES_MAX, Math.floor(cacheBytes / 2))
+  const windows: BlockRange<T>[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const range of ranges) {
+    if (bytes + range.length > limit) {
+      windows.push([])
+      bytes = 0
+    }
+    windows.at(-1)?.push(range)
+    bytes += range.length
+  }
+  return windows
+}

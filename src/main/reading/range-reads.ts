@@ -1,0 +1,151 @@
+/**
+ * The range reads of a tree over its super versions. Main thread, synchronous.
+ */
+import { rangeError } from '../../shared/base/errors.js'
+import { isEmptyRange, type KeyRangeBounds } from '../../shared/base/key-order.js'
+import { RangeScan } from '../../shared/iterator/range-scan.js'
+import type { TreeCore } from '../tree-core.js'
+import type { SuperVersion } from '../version/super-version.js'
+import type { BytesLike } from '../writing/write-batch.js'
+import { BatchRangeIterator } from './batch-range-iterator.js'
+import type { Guard } from './guard.js'
+import type { OperandReads } from './operand-reads.js'
+import {
+  boundsOf,
+  type GuardOptions,
+  type IntervalOptions,
+  limitOf,
+  prefixBoundsOf,
+  type RangeOptions,
+  type SeekableOptions,
+  type Shape,
+  shapeOf,
+} from './read-options.js'
+import type { RowSource } from './row-reader.js'
+import { SeekableIterator } from './seekable-iterator.js'
+import { type IteratorRange, TreeIterator } from './tree-iterator.js'
+
+/** @throws RangeError where an interval does not lie wholly behind the one before; empty ones are left out */
+function ascending(
+  intervals: readonly KeyRangeBounds[],
+  compare: (a: Uint8Array, b: Uint8Array) => number,
+): KeyRangeBounds[] {
+  const filled = intervals.filter((interval) => !isEmptyRange(interval, compare))
+  for (let i = 1; i < filled.length; i++) {
+    const upper = filled[i - 1]?.upper
+    const lower = filled[i]?.lower
+    const order = upper === undefined || lower === undefined ? 1 : compare(upper.key, lower.key)
+    const isShared = order === 0 && upper?.isInclusive === true && lower?.isInclusive === true
+    if (order <= 0 && !isShared) continue
+    throw rangeError(
+      `batchRangeScan takes ascending intervals that do not overlap; number ${i} of those that are not empty does not ` +
+        'begin behind the one before',
+    )
+  }
+  return filled
+}
+
+export class RangeReads {
+  readonly #core: TreeCore
+  readonly #operands: OperandReads
+
+  constructor(core: TreeCore, operands: OperandReads) {
+    this.#core = core
+    this.#operands = operands
+  }
+
+  range<T>(options: RangeOptions, seqno: number): TreeIterator<T> {
+    const bounds = boundsOf(options, this.#core.order.compare)
+    return this.#iterator(bounds, options, seqno, shapeOf(options))
+  }
+
+  prefix<T>(prefix: BytesLike, options: RangeOptions, seqno: number): TreeIterator<T> {
+    const bounds = prefixBoundsOf(prefix, options, this.#core.order)
+    return this.#iterator(bounds, options, seqno, shapeOf(options), bounds.prefix)
+  }
+
+  guards(options: GuardOptions, seqno: number): TreeIterator<Guard> {
+    const bounds = boundsOf(options, this.#core.order.compare)
+    return this.#iterator(bounds, options, seqno, 'guards')
+  }
+
+  seekable(options: SeekableOptions, seqno: number): SeekableIterator {
+    const { compare } = this.#core.order
+    const bounds = boundsOf(options, compare)
+    const isEmpty = isEmptyRange(bounds, compare)
+    return new SeekableIterator(this.#source(seqno), bounds, seqno, { compare, isEmpty })
+  }
+
+  batch(intervals: readonly IntervalOptions[], seqno: number): BatchRangeIterator {
+    const { compare } = this.#core.order
+    const bounds = ascending(
+      intervals.map((interval) => boundsOf(interval, compare)),
+      compare,
+    )
+    return new BatchRangeIterator(this.#source(seqno), bounds, seqno)
+  }
+
+  containsPrefix(prefix: BytesLike, seqno: number): boolean {
+    using keys = this.prefix<Buffer>(prefix, { values: false, limit: 1 }, seqno)
+    return keys.next().done !== true
+  }
+
+  /** The first entry, or the last one. */
+  edge(seqno: number, isLast: boolean): [Buffer, Buffer] | undefined {
+    using entries = this.range<[Buffer, Buffer]>({ reverse: isLast, limit: 1 }, seqno)
+    return entries.next().value
+  }
+
+  count(seqno: number): number {
+    const source = this.#source(seqno)
+    const range = { lower: undefined, upper: undefined, seqno, isReverse: false, flags: 0 }
+    const { workspace, giver, view, resolve } = source
+    const scan = new RangeScan(workspace, giver, view, range, resolve)
+    try {
+      const row = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
+      let count = 0
+      while (scan.next(row)) count++
+      return count
+    } finally {
+      scan.dispose()
+      source.release()
+    }
+  }
+
+  #iterator<T>(
+    bounds: KeyRangeBounds,
+    options: GuardOptions,
+    seqno: number,
+    shape: Shape,
+    prefix?: Uint8Array,
+  ): TreeIterator<T> {
+    const { lower, upper } = bounds
+    // Spelled out: a spread costs as much as the rest of a short range read.
+    const range: IteratorRange = {
+      lower,
+      upper,
+      prefix,
+      seqno,
+      isReverse: options.reverse === true,
+      limit: limitOf(options, bounds, this.#core.order.compare),
+    }
+    return new TreeIterator(this.#source(seqno), range, shape)
+  }
+
+  /** Holds the super version, and what the tree reads through, until it is released. */
+  #source(seqno: number): RowSource {
+    const core = this.#core
+    const view: SuperVersion = core.history.at(seqno).acquire()
+    core.acquireReading()
+    return {
+      workspace: core.workspace,
+      giver: core.provider,
+      view,
+      release: () => {
+        view.release()
+        core.releaseReading()
+      },
+      resolve: (key) => this.#operands.resolve(view, key, seqno),
+    }
+  }
+}

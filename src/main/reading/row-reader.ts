@@ -1,0 +1,126 @@
+/**
+ * Rows of one scan as the caller's own Buffers. Rows are copied out of the shared memory a batch at a time; the Buffers
+ * handed out are pieces of that copy, which is at most 32 KiB unless a row alone is larger. Main thread.
+ *
+ * I1: what is handed out stays as it is, whatever becomes of the scan.
+ */
+import { isSameKey, type KeyBound } from '../../shared/base/key-order.js'
+import {
+  type OperandResolver,
+  RangeScan,
+  type ScanRange,
+  type WritableRow,
+} from '../../shared/iterator/range-scan.js'
+import type { ReadView } from '../../shared/iterator/read-view.js'
+import type { BlockGiver } from '../../shared/iterator/run-cursor.js'
+import type { Workspace } from '../../shared/memory/workspace.js'
+
+const NOTHING = Buffer.alloc(0)
+
+/** What rows are read through. */
+export interface RowSource {
+  readonly workspace: Workspace
+  readonly giver: BlockGiver
+  readonly view: ReadView
+  /** Lets go of the view. */
+  readonly release: () => void
+  readonly resolve: OperandResolver
+}
+
+export class RowReader {
+  readonly #row: WritableRow = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
+  readonly #source: RowSource
+  readonly #range: ScanRange
+  readonly #prefix: Uint8Array | undefined
+  #scan: RangeScan | undefined
+  /** A copy of the batch that the row lies in, where it lay, and which one it is. */
+  #copy: Buffer = NOTHING
+  #copiedFrom = 0
+  #copiedNumber = 0
+
+  /** The scan is started when the first row is asked for. With a `prefix`, only keys that start with it come. */
+  constructor(source: RowSource, range: ScanRange, prefix?: Uint8Array) {
+    this.#source = source
+    this.#range = range
+    this.#prefix = prefix
+  }
+
+  /** Steps to the next row; false at the end. */
+  next(): boolean {
+    this.#scan ??= this.#start()
+    if (this.#prefix === undefined) return this.#scan.next(this.#row)
+    while (this.#scan.next(this.#row)) if (this.#hasPrefix(this.#prefix)) return true
+    return false
+  }
+
+  /** As {@link next}; undefined where a block has to be waited for. */
+  tryNext(): boolean | undefined {
+    this.#scan ??= this.#start()
+    return this.#scan.tryNext(this.#row)
+  }
+
+  /** Starts anew at `start`, in the same direction; see {@link RangeScan.seek}. */
+  seek(start: KeyBound | undefined): void {
+    this.#scan ??= this.#start()
+    this.#scan.seek(start)
+  }
+
+  /** Starts anew on other bounds; see {@link RangeScan.move}. */
+  move(lower: KeyBound | undefined, upper: KeyBound | undefined): void {
+    this.#scan ??= this.#start()
+    this.#scan.move(lower, upper)
+  }
+
+  /** True where the row is the last one of what was read in one go. */
+  get isAtBatchEnd(): boolean {
+    return this.#scan?.isAtBatchEnd !== false
+  }
+
+  /** The caller's own copy of the row's key. */
+  key(): Buffer {
+    const copy = this.#copied()
+    const start = this.#row.keyAddress - this.#copiedFrom
+    return copy.subarray(start, start + this.#row.keyLength)
+  }
+
+  /** The same of its value. */
+  value(): Buffer {
+    const copy = this.#copied()
+    const start = this.#row.valueAddress - this.#copiedFrom
+    return copy.subarray(start, start + this.#row.valueLength)
+  }
+
+  /** Bytes of the value, also where keys alone are read. */
+  get valueLength(): number {
+    return this.#row.valueLength
+  }
+
+  dispose(): void {
+    this.#scan?.dispose()
+    this.#scan = undefined
+  }
+
+  #hasPrefix(prefix: Uint8Array): boolean {
+    const { keyAddress, keyLength } = this.#row
+    if (keyLength < prefix.length) return false
+    return isSameKey(this.#source.workspace.shared.view(keyAddress, prefix.length), prefix)
+  }
+
+  #copied(): Buffer {
+    const scan = this.#scan as RangeScan
+    if (scan.batchNumber === this.#copiedNumber) return this.#copy
+    const { batchAddress, batchLength } = scan
+    // Small ones come from Node's pool, large ones have memory of their own.
+    const copy = Buffer.allocUnsafe(batchLength)
+    copy.set(this.#source.workspace.shared.view(batchAddress, batchLength))
+    this.#copy = copy
+    this.#copiedFrom = batchAddress
+    this.#copiedNumber = scan.batchNumber
+    return copy
+  }
+
+  #start(): RangeScan {
+    const { workspace, giver, view, resolve } = this.#source
+    return new RangeScan(workspace, giver, view, this.#range, resolve)
+  }
+}
