@@ -26,6 +26,7 @@ import { Cache } from './cache.js'
 import { processEnvironment } from './environment.js'
 import { tablesFolder } from './manifest/directory-layout.js'
 import type { ManifestWriter } from './manifest/manifest-writer.js'
+import { SeqnoMarkFile } from './manifest/seqno-mark-file.js'
 import { givenDictionary, type Settings } from './options.js'
 import { changeRuntimeConfig, type RuntimeConfig } from './runtime-config.js'
 import { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
@@ -69,6 +70,7 @@ export class TreeCore extends EventEmitter {
   lastError: Error | undefined
   readonly #manifest: ManifestWriter | undefined
   readonly #lock: DirectoryLock | undefined
+  readonly #mark: SeqnoMarkFile
   readonly #ownsCache: boolean
   #history: VersionHistory | undefined
   #nextTableId: number
@@ -94,6 +96,10 @@ export class TreeCore extends EventEmitter {
     this.visibleSeqno = settings.visibleSeqno ?? new SequenceNumberCounter()
     this.#manifest = parts.manifest
     this.#lock = parts.lock
+    this.#mark = new SeqnoMarkFile(settings.fs, parts.root, {
+      hasher: this.environment.workspace.hasher,
+      syncMode: settings.syncMode,
+    })
     this.#nextTableId = parts.nextTableId
     this.#ownsCache = settings.cache === undefined
     this.cache = settings.cache ?? new Cache()
@@ -106,10 +112,9 @@ export class TreeCore extends EventEmitter {
   /** Ends opening: `version` holds what is on disk. */
   start(version: Version): void {
     const { workspace } = this
-    let highest = -1
-    for (const { table } of version.tables()) highest = Math.max(highest, table.highestSeqno)
-    this.seqno.fetchMax(highest + 1)
-    this.visibleSeqno.fetchMax(highest + 1)
+    const reached = Math.max(this.#mark.seqno, version.highestSeqno)
+    this.seqno.fetchMax(reached + 1)
+    this.visibleSeqno.fetchMax(reached + 1)
     // Files do not tell what was collected before they were written: only what the caller had retained is sure to be
     // there for reads of the past.
     const retained = Math.min(this.visibleSeqno.get(), this.runtime.retainFrom)
@@ -121,6 +126,11 @@ export class TreeCore extends EventEmitter {
       collectedBelow: retained,
     })
     this.#history = new VersionHistory(first)
+  }
+
+  /** The highest seqno that was ever in a table; -1 for none. It never sinks, also where its entry is gone. */
+  get highestPersistedSeqno(): number {
+    return Math.max(this.#mark.seqno, this.latest.version.highestSeqno)
   }
 
   get history(): VersionHistory {
@@ -216,7 +226,10 @@ export class TreeCore extends EventEmitter {
     collectedBelow = exactFrom,
   ): void {
     const { latest } = this
-    if (version.id !== latest.version.id) this.#commit(version)
+    if (version.id !== latest.version.id) {
+      this.#remember(version, retired)
+      this.#commit(version)
+    }
     const { workspace } = this
     this.history.install(
       new SuperVersion(workspace, {
@@ -239,6 +252,7 @@ export class TreeCore extends EventEmitter {
     this.requireWritable()
     const previous = this.latest
     const version = previous.version.cleared()
+    this.#remember(version, new Set())
     this.#commit(version)
     this.#clearCount++
     const install = this.seqno.next()
@@ -259,6 +273,7 @@ export class TreeCore extends EventEmitter {
 
   /** Writes a version as the manifest of a checkpoint's folder. */
   writeCheckpoint(folder: string, version: Version): void {
+    this.#mark.copyTo(folder)
     this.#manifest?.writeCheckpoint(folder, version.toManifest())
   }
 
@@ -339,6 +354,13 @@ export class TreeCore extends EventEmitter {
     this.history.replaceLatest(
       new SuperVersion(workspace, { ...memtables, version, exactFrom, collectedBelow }),
     )
+  }
+
+  /** Marks how far seqnos have come, where `version` will not tell any more. */
+  #remember(version: Version, retired: ReadonlySet<Memtable>): void {
+    let reached = Math.max(this.#mark.seqno, this.latest.version.highestSeqno)
+    for (const { highestSeqno = -1 } of retired) reached = Math.max(reached, highestSeqno)
+    if (version.highestSeqno < reached) this.#mark.raise(reached)
   }
 
   #commit(version: Version): void {

@@ -66,7 +66,10 @@ function checkTree(tree: Tree, acknowledged: number): number {
 /** Temporary pointer files stay by the format; orphans beside a manifest without a log are set aside, not removed. */
 function checkFolder(folder: string, tree: Tree): void {
   const names = readdirSync(folder).filter(
-    (name) => !/^(current|LOCK|tables|repair-quarantine|v\d+|edits-\d+|\.tmp_\d+_\d+)$/.test(name),
+    (name) =>
+      !/^(current|LOCK|seqno-mark|tables|repair-quarantine|v\d+|edits-\d+|\.tmp_\d+_\d+)$/.test(
+        name,
+      ),
   )
   if (names.length > 0) throw new Error(`left behind: ${names.join(', ')}`)
   const tables = readdirSync(join(folder, 'tables')).length

@@ -274,7 +274,9 @@ export function stepIterator(session: Session, _: Program, [, a, b, c]: Step): v
 export function checkFolder(session: Session): void {
   const { root, fs = new StdFileSystem() } = session.place
   const names = fs.list(root).map(({ name }) => name)
-  const foreign = names.filter((name) => !/^(current|LOCK|tables|v\d+|edits-\d+)$/.test(name))
+  const foreign = names.filter(
+    (name) => !/^(current|LOCK|seqno-mark|tables|v\d+|edits-\d+)$/.test(name),
+  )
   check(foreign.length === 0, () => `the folder holds ${foreign.join(', ')}`)
   const tables = fs.list(`${root}/tables`).length
   const wanted = session.tree.tableCount()

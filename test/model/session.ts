@@ -91,9 +91,12 @@ export class Session {
   /** Closes and opens again, under another set, with the counters of before or with fresh ones. */
   async reopen(set: OptionSet, keepsCounters: boolean): Promise<void> {
     const { seqno, visibleSeqno } = this.tree
+    const highest = this.tree.highestSeqno() ?? -1
     await this.close()
     this.#set = set
     await this.open(keepsCounters ? { seqno, visibleSeqno } : {})
+    const persisted = this.tree.highestPersistedSeqno() ?? -1
+    if (persisted < highest) throw new Error(`seqnos went back from ${highest} to ${persisted}`)
     this.model.reopen(this.visible)
   }
 

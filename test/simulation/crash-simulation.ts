@@ -188,7 +188,9 @@ function checkFolder(fs: MemoryFileSystem, tree: Tree, where: string): void {
     .map(({ name }) => name)
     .filter(
       (name) =>
-        !/^(current|LOCK|tables|repair-quarantine|v\d+|edits-\d+|\.tmp_\d+_\d+)$/.test(name),
+        !/^(current|LOCK|seqno-mark|tables|repair-quarantine|v\d+|edits-\d+|\.tmp_\d+_\d+)$/.test(
+          name,
+        ),
     )
   if (foreign.length > 0) throw new Error(`${where}: left behind ${foreign.join()}`)
 }

@@ -6,7 +6,6 @@
  *     before success.
  * I2: whatever it names was synced, name and content, before (the caller's part).
  */
-import { VarveError } from '../../shared/base/errors.js'
 import {
   CURRENT_BYTES,
   type CurrentPointer,
@@ -15,6 +14,7 @@ import {
 } from '../../shared/format/current-pointer.js'
 import { type FileSystem, isMissing, type SyncMode } from '../../shared/fs/file-system.js'
 import { currentPath } from './directory-layout.js'
+import { replaceFile } from './replace-file.js'
 
 /** The pointer; undefined where there is no such file. */
 export function readCurrent(fs: FileSystem, root: string): CurrentPointer | undefined {
@@ -33,15 +33,6 @@ export function readCurrent(fs: FileSystem, root: string): CurrentPointer | unde
   }
 }
 
-/** Numbers the temporary files of this process. */
-let sequence = 0
-
-/**
- * Temporary names that earlier crashes may have left, at most; more means that something else is
- * wrong.
- */
-const TEMPORARY_NAMES_MAX = 10_000
-
 /** Makes `current` name another snapshot, durably (I1). */
 export function replaceCurrent(
   fs: FileSystem,
@@ -49,48 +40,5 @@ export function replaceCurrent(
   pointer: CurrentPointer,
   syncMode: SyncMode,
 ): void {
-  const temporary = writeTemporary(fs, root, encodeCurrent(pointer), syncMode)
-  try {
-    fs.rename(temporary, currentPath(root))
-  } catch (error) {
-    removeQuietly(fs, temporary)
-    throw error
-  }
-  fs.syncDirectory(root)
-}
-
-function writeTemporary(
-  fs: FileSystem,
-  root: string,
-  bytes: Uint8Array,
-  syncMode: SyncMode,
-): string {
-  for (let i = 0; i < TEMPORARY_NAMES_MAX; i++) {
-    const path = `${root}/.tmp_${process.pid}_${sequence++}`
-    try {
-      const file = fs.create(path)
-      try {
-        file.write(bytes)
-        file.sync(syncMode)
-      } finally {
-        file.close()
-      }
-      return path
-    } catch (error) {
-      if (VarveError.is(error) && error.details['errno'] === 'EEXIST') continue
-      removeQuietly(fs, path)
-      throw error
-    }
-  }
-  throw new VarveError('VARVE_IO', `${root} is full of temporary files of earlier crashes`, {
-    details: { file: root, errno: 'EEXIST' },
-  })
-}
-
-function removeQuietly(fs: FileSystem, path: string): void {
-  try {
-    fs.remove(path)
-  } catch {
-    // The failure that brought us here is the one to report.
-  }
+  replaceFile(fs, root, { path: currentPath(root), bytes: encodeCurrent(pointer) }, syncMode)
 }

@@ -2,7 +2,7 @@
  * The names in a tree's folder (format-manifest-blob.md 2). Pure; main thread.
  *
  *     <root>/LOCK  current  v{N}  edits-{N}  tables/{id}  blobs/{id}
- *            .tmp_{pid}_{seq}  repair-quarantine/
+ *            seqno-mark  .tmp_{pid}_{seq}  repair-quarantine/
  *
  * I1: a name is ours only if it matches exactly; a `vault` beside `v7` is somebody else's.
  */
@@ -11,6 +11,7 @@ export const lockPath = (root: string) => `${root}/LOCK`
 export const currentPath = (root: string) => `${root}/current`
 export const snapshotPath = (root: string, id: number) => `${root}/v${id}`
 export const editLogPath = (root: string, id: number) => `${root}/edits-${id}`
+export const seqnoMarkPath = (root: string) => `${root}/seqno-mark`
 export const tablesFolder = (root: string) => `${root}/tables`
 export const blobsFolder = (root: string) => `${root}/blobs`
 export const quarantineFolder = (root: string) => `${root}/repair-quarantine`

@@ -106,13 +106,13 @@ export abstract class StatisticsOperations extends ReadOperations {
     return this.core.cache.stats()
   }
 
-  /** Highest seqno in tables; undefined where there are none. */
+  /**
+   * The highest seqno that was ever in a table; undefined where none was. It never sinks, not even where merges and
+   * `clear` took the entry away, and not across reopening.
+   */
   highestPersistedSeqno(): number | undefined {
-    let highest: number | undefined
-    for (const { table } of this.core.latest.version.tables()) {
-      highest = Math.max(highest ?? 0, table.highestSeqno)
-    }
-    return highest
+    const highest = this.core.highestPersistedSeqno
+    return highest < 0 ? undefined : highest
   }
 
   highestMemtableSeqno(): number | undefined {

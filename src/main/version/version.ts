@@ -47,6 +47,8 @@ export class Version {
   readonly extras: VersionExtras
   /** Tables in L0: every write asks. */
   readonly l0TableCount: number
+  /** Highest seqno of anything in a table; -1 where there is none. */
+  readonly highestSeqno: number
   readonly #order: KeyOrder
 
   constructor(
@@ -61,6 +63,9 @@ export class Version {
     this.treeType = treeType
     this.levels = levels
     this.extras = extras
+    let highest = -1
+    for (const { table } of this.tables()) highest = Math.max(highest, table.highestSeqno)
+    this.highestSeqno = highest
     this.l0TableCount = (levels[0] ?? []).reduce((sum, run) => sum + run.length, 0)
   }
 
