@@ -267,9 +267,12 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     return this.#scheduler.compactAlone(dropRange(toKeyBounds(bounds)))
   }
 
-  /** Drops all data at once. Older snapshots and iterators keep what they see. */
+  /**
+   * Drops all data at once. Older snapshots and iterators keep what they see; the space of all else is free on return.
+   */
   async clear(): Promise<void> {
     this.core.clear()
+    await this.core.removalsDone()
   }
 
   /** Resolves when no maintenance is queued or running. */

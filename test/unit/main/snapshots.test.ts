@@ -1,42 +1,45 @@
 /** Snapshots and bare seqnos: isolation, what collection may take, and that no read answers from newer data. */
 
 import t from 'tap'
-import { leveled, MAX_SEQNO, open } from '../../../src/main/index.js'
+import { leveled, MAX_SEQNO, open, type Snapshot } from '../../../src/main/index.js'
 import { codeOf, textOf } from '../../support/trees.js'
 
 const memory = { fs: 'memory', maintenance: 'manual' } as const
 
-t.test('a snapshot sees one moment through everything that follows', async (t) => {
-  const tree = await open('db', memory)
-  tree.insert('a', '1')
-  tree.insert('b', '1')
-  using snapshot = tree.snapshot()
-  const check = (when: string): void => {
-    t.equal(textOf(snapshot.range()), 'a=1 b=1', when)
-    t.equal(textOf(snapshot.range({ reverse: true })), 'b=1 a=1', when)
-    t.equal(snapshot.getString('a'), '1', when)
-    t.equal(snapshot.containsKey('c'), false, when)
-    t.equal(snapshot.len(), 2, when)
-    t.same(snapshot.multiGet(['a', 'c']), [Buffer.from('1'), undefined], when)
-  }
-  tree.insert('a', '2')
-  tree.remove('b')
-  tree.insert('c', '2')
-  check('after writes')
-  await tree.flush()
-  check('after a flush')
-  await tree.majorCompact()
-  check('after a major compaction')
-  await tree.compact(leveled())
-  tree.insert('a', '3')
-  await tree.flush()
-  await tree.majorCompact({ gcWatermark: MAX_SEQNO })
-  check('even after one whose caller promised that nobody reads')
-  await tree.clear()
-  check('after clear')
-  t.ok(tree.isEmpty())
-  await tree.close()
-})
+t.test(
+  '`snapshot_len`, `snapshot_compact`: one moment, through everything that follows',
+  async (t) => {
+    const tree = await open('db', memory)
+    tree.insert('a', '1')
+    tree.insert('b', '1')
+    using snapshot = tree.snapshot()
+    const check = (when: string): void => {
+      t.equal(textOf(snapshot.range()), 'a=1 b=1', when)
+      t.equal(textOf(snapshot.range({ reverse: true })), 'b=1 a=1', when)
+      t.equal(snapshot.getString('a'), '1', when)
+      t.equal(snapshot.containsKey('c'), false, when)
+      t.equal(snapshot.len(), 2, when)
+      t.same(snapshot.multiGet(['a', 'c']), [Buffer.from('1'), undefined], when)
+    }
+    tree.insert('a', '2')
+    tree.remove('b')
+    tree.insert('c', '2')
+    check('after writes')
+    await tree.flush()
+    check('after a flush')
+    await tree.majorCompact()
+    check('after a major compaction')
+    await tree.compact(leveled())
+    tree.insert('a', '3')
+    await tree.flush()
+    await tree.majorCompact({ gcWatermark: MAX_SEQNO })
+    check('even after one whose caller promised that nobody reads')
+    await tree.clear()
+    check('after clear')
+    t.ok(tree.isEmpty())
+    await tree.close()
+  },
+)
 
 t.test('a snapshot keeps its versions from collection, and lets them go', async (t) => {
   const tree = await open('db', memory)
@@ -159,3 +162,81 @@ t.test('many snapshots, disposed in any order', async (t) => {
   t.equal(tree.snapshotCount(), 0)
   await tree.close()
 })
+
+t.test('`tree_mvcc_simple`: an overwrite is for the later snapshot only', async (t) => {
+  const tree = await open('db', memory)
+  tree.insert('a', 'old')
+  using earlier = tree.snapshot()
+  tree.insert('a', 'new')
+  using later = tree.snapshot()
+  for (const when of ['in memory', 'in a table']) {
+    t.equal(earlier.getString('a'), 'old', when)
+    t.equal(later.getString('a'), 'new', when)
+    t.equal(textOf(earlier.prefix('a')), 'a=old', when)
+    t.equal(textOf(later.prefix('a')), 'a=new', when)
+    await tree.flush()
+  }
+  await tree.close()
+})
+
+t.test('`snapshot_point_read`: at fixed snapshots, whatever the versions lie in', async (t) => {
+  const tree = await open('db', { ...memory, blockSize: 100 })
+  using empty = tree.snapshot()
+  const snapshots: Snapshot[] = []
+  const check = (when: string): void => {
+    t.equal(empty.get('a'), undefined, when)
+    for (const [i, snapshot] of snapshots.entries()) {
+      const isRight =
+        snapshot.getString('a') === `a${i}` &&
+        snapshot.getString('fixed') === 'value' &&
+        snapshot.get('absent') === undefined &&
+        snapshot.containsKey(`b${i}`) &&
+        !snapshot.containsKey(`b${i + 1}`)
+      t.ok(isRight, `${when}, snapshot ${i}`)
+    }
+  }
+  tree.insert('fixed', 'value')
+  for (let i = 0; i < 12; i++) {
+    tree.insert('a', `a${i}`)
+    tree.insert(`b${i}`, 'value')
+    snapshots.push(tree.snapshot())
+    if (i === 4) {
+      check('in memory')
+      await tree.flush()
+      check('on disk')
+    }
+    if (i === 8) await tree.majorCompact()
+  }
+  check('on disk and in memory')
+  await tree.flush()
+  await tree.majorCompact()
+  check('merged')
+  for (const snapshot of snapshots) snapshot[Symbol.dispose]()
+  await tree.close()
+})
+
+t.test(
+  '`snapshot_zombie`: what was deleted before a snapshot does not come back in it',
+  async (t) => {
+    const tree = await open('db', memory)
+    for (let i = 0; i < 50; i++) tree.insert(`key ${i}`, 'value')
+    await tree.flush({ gcWatermark: 0 })
+    for (let i = 0; i < 50; i++) tree.remove(`key ${i}`)
+    using deleted = tree.snapshot()
+    const check = (when: string): void => {
+      t.equal(deleted.len(), 0, when)
+      t.equal(deleted.range({ reverse: true }).next().done, true, when)
+      t.equal(deleted.get('key 7'), undefined, when)
+      t.notOk(deleted.containsPrefix('key'), when)
+    }
+    check('tombstones in memory')
+    await tree.flush()
+    check('tombstones in a table')
+    for (let i = 0; i < 50; i++) tree.insert(`key ${i}`, 'again')
+    await tree.flush()
+    await tree.majorCompact()
+    check('merged away')
+    t.equal(tree.len(), 50)
+    await tree.close()
+  },
+)
