@@ -22,6 +22,18 @@ const folder = t.testdir()
 
 type Entries = Iterable<readonly [Buffer, Buffer]>
 
+/** Entries in the order of their bytes; fails where they do not come in that of the set, or backwards. */
+function inBytes({ order }: OptionSet, entries: Entries, sign = 1): Entries {
+  if (order === undefined) return entries
+  const found = [...entries]
+  for (const [i, [key]] of found.entries()) {
+    const previous = found[i - 1]
+    if (previous === undefined || order.compare(previous[0], key) * sign < 0) continue
+    throw new Error(`entry ${i} is out of order`)
+  }
+  return found.sort(([a], [b]) => sign * Buffer.compare(a, b))
+}
+
 function hashOf(...scans: Entries[]): string {
   const hash = createHash('sha256')
   for (const entries of scans) {
@@ -70,17 +82,17 @@ async function answers(set: OptionSet, number: number): Promise<string[]> {
       const { tree } = session
       found.push(
         hashOf(
-          tree.iter(),
-          tree.iter({ reverse: true }),
-          tree.prefix(stream.pick(keys).subarray(0, 1)),
+          inBytes(set, tree.iter()),
+          inBytes(set, tree.iter({ reverse: true }), -1),
+          inBytes(set, tree.prefix(stream.pick(keys).subarray(0, 1))),
         ),
       )
       found.push(hashOf(keys.map((key) => [key, tree.get(key) ?? Buffer.from('none')] as const)))
       session.snapshots.push(tree.snapshot())
     }
-    for (const snapshot of session.snapshots) found.push(hashOf(snapshot.iter()))
+    for (const snapshot of session.snapshots) found.push(hashOf(inBytes(set, snapshot.iter())))
     await session.reopen(set, false)
-    found.push(hashOf(session.tree.iter()))
+    found.push(hashOf(inBytes(set, session.tree.iter())))
   } finally {
     await session.close()
   }

@@ -5,6 +5,9 @@
  * I1: the versions of a key ascend by seqno; among equal seqnos the one written last stands last, and wins.
  */
 
+/** The order of keys. */
+export type CompareBuffers = (a: Buffer, b: Buffer) => number
+
 /** A key and a value as `tree.range` yields them. */
 export type Entry = readonly [key: Buffer, value: Buffer]
 
@@ -33,11 +36,15 @@ export interface ModelRange {
 const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1')
 
 /** True where `key` lies inside the bounds. */
-export function isInside(key: Buffer, { gt, gte, lt, lte }: ModelRange): boolean {
-  if (gt !== undefined && key.compare(gt) <= 0) return false
-  if (gte !== undefined && key.compare(gte) < 0) return false
-  if (lt !== undefined && key.compare(lt) >= 0) return false
-  return lte === undefined || key.compare(lte) <= 0
+export function isInside(
+  key: Buffer,
+  { gt, gte, lt, lte }: ModelRange,
+  compare: CompareBuffers = Buffer.compare,
+): boolean {
+  if (gt !== undefined && compare(key, gt) <= 0) return false
+  if (gte !== undefined && compare(key, gte) < 0) return false
+  if (lt !== undefined && compare(key, lt) >= 0) return false
+  return lte === undefined || compare(key, lte) <= 0
 }
 
 export class Model {
@@ -45,6 +52,11 @@ export class Model {
   /** Keys that were ever written, ascending. */
   #keys: Buffer[] = []
   #isSorted = true
+  readonly #compare: CompareBuffers
+
+  constructor(compare: CompareBuffers = Buffer.compare) {
+    this.#compare = compare
+  }
 
   write(seqno: number, writes: readonly ModelWrite[]): void {
     for (const { key, value } of writes) this.#put(nameOf(key), { seqno, value }, key)
@@ -70,11 +82,11 @@ export class Model {
   }
 
   range(range: ModelRange, seqno: number): Entry[] {
-    if (!this.#isSorted) this.#keys.sort(Buffer.compare)
+    if (!this.#isSorted) this.#keys.sort(this.#compare)
     this.#isSorted = true
     const entries: Entry[] = []
     for (const key of this.#keys) {
-      if (!isInside(key, range)) continue
+      if (!isInside(key, range, this.#compare)) continue
       const value = this.get(key, seqno)
       if (value !== undefined) entries.push([key, value])
     }

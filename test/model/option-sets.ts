@@ -2,9 +2,11 @@
  * The ways to open a tree that model, metamorphic and soak tests run through: every option at its ends, in small sizes,
  * so that a few hundred writes meet flushes, several levels and cuts of tables.
  */
+import { type Comparator, comparators } from '../../src/main/index.js'
 import type { OpenOptions } from '../../src/main/options.js'
 import { leveled } from '../../src/main/strategies/leveled.js'
 import { sizeTiered } from '../../src/main/strategies/size-tiered.js'
+import { rotated, shortFromBehind, shortFromBehindAt } from '../support/comparators.js'
 
 export interface OptionSet {
   readonly name: string
@@ -15,6 +17,8 @@ export interface OptionSet {
   readonly hasSibling?: boolean
   /** Files that may be open at once; undefined for the default. */
   readonly descriptors?: number
+  /** The order of keys, where it is not that of bytes. */
+  readonly order?: Comparator
   readonly options: OpenOptions
 }
 
@@ -36,6 +40,9 @@ function set(
   const runtime = { ...memtable, ...options.runtime }
   return { where: 'memory', ...rest, name, options: { strategy: small, ...options, runtime } }
 }
+
+const module = new URL('../support/comparators.js', import.meta.url)
+const rotation = { by: 100 }
 
 const manual = { maintenance: 'manual' } as const
 const disk = { where: 'disk' } as const
@@ -128,7 +135,47 @@ export const OPTION_SETS: readonly OptionSet[] = [
     { strategy: small, runtime: { compactionConcurrency: 4, maxSealedMemtables: 2 } },
     disk,
   ),
+  set(
+    'keys as u64, which is bytes',
+    { comparator: comparators.u64be },
+    { order: comparators.u64be },
+  ),
+  set('reverse order', { comparator: comparators.reverse }, { order: comparators.reverse }),
+  set(
+    'reverse order by hand, in tiny tables',
+    { ...manual, comparator: comparators.reverse, strategy: tiny, blockSize: 64 },
+    { order: comparators.reverse, cacheBytes: 4 * KIB },
+  ),
+  set(
+    'reverse order on disk, index spills, filters in partitions',
+    {
+      comparator: comparators.reverse,
+      filterPartitioning: true,
+      runtime: { indexPartitionSpillThreshold: 0 },
+    },
+    { where: 'disk', order: comparators.reverse },
+  ),
+  set(
+    'an order of its own, as a plain object',
+    { ...manual, comparator: shortFromBehind, blockSize: 256 },
+    { order: shortFromBehind },
+  ),
+  set(
+    'an order of its own, as a plain object on disk',
+    { comparator: shortFromBehindAt, strategy: tiered },
+    { where: 'disk', order: shortFromBehind },
+  ),
+  set(
+    'an order of its own, as a module on disk',
+    { comparator: { module, export: 'rotated', options: rotation }, indexRestartInterval: 7 },
+    { where: 'disk', order: rotated(rotation) },
+  ),
 ]
+
+/** The sets whose trees can be opened under `set`. */
+export function setsLike({ order }: OptionSet): readonly OptionSet[] {
+  return OPTION_SETS.filter((other) => other.order?.name === order?.name)
+}
 
 /** The options of `set` such that tables compressed with the dictionary can be read. */
 export function withDictionary({ options }: OptionSet): OpenOptions {

@@ -8,7 +8,7 @@ import { sizeTiered } from '../../src/main/strategies/size-tiered.js'
 import type { MaintenanceOptions } from '../../src/main/tree.js'
 import { WriteBatch } from '../../src/main/writing/write-batch.js'
 import type { ModelWrite } from './model.js'
-import { OPTION_SETS, type OptionSet } from './option-sets.js'
+import { type OptionSet, setsLike } from './option-sets.js'
 import { type Failure, makeValue, type Program, type Step, type StepKind } from './program.js'
 import * as reads from './reads.js'
 import { type Place, Session } from './session.js'
@@ -123,7 +123,8 @@ const ACTS: Readonly<Record<StepKind, Act>> = {
   },
   clear: (session) => session.clear(),
   reopen: (session, _, [, a, b]) => {
-    const set = OPTION_SETS[a % OPTION_SETS.length] as OptionSet
+    const sets = setsLike(session.set)
+    const set = sets[a % sets.length] as OptionSet
     return session.reopen(set, b % 2 === 0)
   },
   runtime: (session, _, [, a, b, c]) => {

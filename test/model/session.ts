@@ -38,7 +38,7 @@ const SIBLING_KEYS = 70
 
 export class Session {
   readonly place: Place
-  model = new Model()
+  model: Model
   readonly snapshots: Snapshot[] = []
   readonly iterators: OpenIterator[] = []
   /** The seqno of writes that are not published yet. */
@@ -53,6 +53,11 @@ export class Session {
   constructor(place: Place, set: OptionSet) {
     this.place = place
     this.#set = set
+    this.model = new Model(set.order?.compare)
+  }
+
+  get set(): OptionSet {
+    return this.#set
   }
 
   get tree(): Tree {
