@@ -3,6 +3,8 @@
  *
  *     npm run soak -- [steps, default 200000] [crash programs, default 50] [kill rounds, default 200]
  *
+ * Crash programs and kill rounds are run on a tree alone, and as many on one with a log.
+ *
  * SEED=… replays. Ends with exit code 1 on the first failure, after printing its reduced program.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -10,10 +12,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { processEnvironment } from '../../src/main/environment.js'
 import { killRounds } from '../crash/kill-rounds.js'
+import { logKillRounds } from '../crash/log-kill-rounds.js'
 import { Campaign } from '../model/campaign.js'
 import { OPTION_SETS, type OptionSet } from '../model/option-sets.js'
 import { makeProgram } from '../model/program.js'
 import { simulateCrashes } from '../simulation/crash-simulation.js'
+import { simulateLogCrashes } from '../simulation/log-crash.js'
 import { Random, runSeed } from '../support/random.js'
 
 /** Kill rounds in one folder, before a fresh one: a tree that grows for ever only gets slower. */
@@ -52,6 +56,7 @@ async function runSimulations(random: Random): Promise<void> {
     const programSeed = random.u32()
     try {
       disks += (await simulateCrashes(new Random(programSeed), 30)).disks
+      disks += (await simulateLogCrashes(new Random(programSeed), 15)).disks
     } catch (error) {
       throw new Error(`crash program of seed ${programSeed}`, { cause: error })
     }
@@ -62,10 +67,13 @@ async function runSimulations(random: Random): Promise<void> {
 async function runKills(random: Random): Promise<void> {
   for (let done = 0; done < rounds; done += ROUNDS_EACH) {
     const root = join(folder, `kill-${done}`)
-    const { batches } = await killRounds(root, Math.min(ROUNDS_EACH, rounds - done), random)
+    const count = Math.min(ROUNDS_EACH, rounds - done)
+    const { batches } = await killRounds(root, count, random)
+    rmSync(root, { recursive: true, force: true })
+    const logged = await logKillRounds(root, count, random)
     rmSync(root, { recursive: true, force: true })
     report(
-      `${Math.min(rounds, done + ROUNDS_EACH)} kill rounds, the last ones to ${batches} batches`,
+      `${done + count} kill rounds, the last ones to ${batches} batches; with a log ${JSON.stringify(logged)}`,
     )
   }
 }

@@ -63,6 +63,8 @@ export class GroupCommit {
   #timer: NodeJS.Timeout | undefined
   #idleWaiters: (() => void)[] = []
   #isClosing = false
+  /** Resolves when what runs alone has ended. */
+  #hold: Promise<void> | undefined
   /** Who waits for the tree. */
   readonly #stalled = new Set<() => void>()
 
@@ -77,6 +79,7 @@ export class GroupCommit {
   /** Logs and applies a write; resolves with its seqno. */
   submit(request: WriteRequest, asked: Durability): Promise<number> {
     const { log, tree, pendingBytesMax } = this.#parts
+    if (this.#hold !== undefined) return this.#submitLater(request, asked, this.#hold)
     try {
       log.requireSound()
       this.#requireFits(request.payload)
@@ -94,12 +97,29 @@ export class GroupCommit {
         if (answer !== undefined) return answer
       }
       return new Promise((resolve, reject) => {
-        this.#queue.push({ ...appended, type, seqno, durability, resolve, reject })
+        const { body, start, end } = appended
+        this.#queue.push({ body, start, end, type, seqno, durability, resolve, reject })
         this.#pendingBytes += appended.end - appended.start
         this.kick()
       })
     } catch (error) {
       return Promise.reject(error)
+    }
+  }
+
+  /** Runs `work` while no write is in line: those that come meanwhile get their seqnos behind it. */
+  async exclusive<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#hold !== undefined) await this.#hold
+    let release: () => void = () => undefined
+    this.#hold = new Promise((resolve) => {
+      release = resolve
+    })
+    try {
+      await this.idle()
+      return await work()
+    } finally {
+      this.#hold = undefined
+      release()
     }
   }
 
@@ -122,6 +142,7 @@ export class GroupCommit {
 
   /** Ends: resolves when nothing is in line. Who waits for a tree that stays full is rejected; the log has the write. */
   async finish(): Promise<void> {
+    while (this.#hold !== undefined) await this.#hold
     this.#isClosing = true
     for (const wake of this.#stalled) wake()
     await this.idle()
@@ -175,6 +196,18 @@ export class GroupCommit {
     } catch (error) {
       this.#rejectAll(error)
     }
+  }
+
+  /** Takes a write whose turn comes later: its keys and values are copied now. */
+  async #submitLater(
+    request: WriteRequest,
+    durability: Durability,
+    hold: Promise<void>,
+  ): Promise<number> {
+    const copy = Buffer.alloc(request.length)
+    request.fill(copy, 0)
+    await hold
+    return this.submit({ ...request, fill: (target, at) => copy.copy(target, at) }, durability)
   }
 
   #writeOutLater(): void {

@@ -8,7 +8,7 @@
  */
 import { typeError, VarveError } from '../../shared/base/errors.js'
 import type { FileSystem } from '../../shared/fs/file-system.js'
-import type { BytesLike, CloseOptions, FlushResult, Tree, WriteBatch } from '../index.js'
+import type { BytesLike, CloseOptions, FlushResult, Ingestion, Tree, WriteBatch } from '../index.js'
 import type { Acknowledged, Durability, GroupCommit } from './group-commit.js'
 import type { LogWriter } from './log-writer.js'
 import { RecordType } from './record.js'
@@ -35,6 +35,7 @@ type Unlogged =
   | 'merge'
   | 'apply'
   | 'clear'
+  | 'ingestion'
   | 'close'
   | typeof Symbol.asyncDispose
 
@@ -144,6 +145,19 @@ export class LoggedTree implements AsyncDisposable {
   /** Drops all data at once, whatever the log still holds of it. Always as durable as `'disk'`. */
   clear(): Promise<number> {
     return this.#write(() => CLEAR_REQUEST)
+  }
+
+  /**
+   * A bulk ingestion: not logged, as it is in tables when its `finish` resolves. Writes that come while it finishes wait,
+   * and count as written after it.
+   */
+  ingestion(): Ingestion {
+    this.#requireOpen()
+    const { commit, tree } = this.#parts
+    const ingestion = tree.ingestion()
+    const finish = ingestion.finish.bind(ingestion)
+    ingestion.finish = () => commit.exclusive(finish)
+    return ingestion
   }
 
   /** Resolves when every write so far, 'memory' ones included, would survive the loss of power. */

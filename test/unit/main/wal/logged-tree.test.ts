@@ -274,17 +274,26 @@ t.test('close without a flush leaves memtables to the log', async (t) => {
   await last.close()
 })
 
-t.test('an ingestion beside the log does not hide what is to be replayed', async (t) => {
+t.test('an ingestion beside the log: neither is lost, nor hides the other', async (t) => {
   const fs = new MemoryFileSystem()
   const db = await openLogged('/db', manual(fs))
   await db.merge('m', 'a')
-  await db.flush()
-  const { seqno } = db.tree
-  // Numbers that the engine draws for itself leave holes.
-  seqno.next()
-  await db.merge('m', 'b')
+  const late = db.insert('k', 'before', { durability: 'disk' })
+  const ingestion = db.ingestion()
+  ingestion.write('k', 'ingested')
+  ingestion.write('n', 'ingested')
+  const value = Buffer.from('c')
+  const finished = ingestion.finish()
+  const held = [db.merge('m', 'b'), db.merge('m', value)]
+  value.fill(0)
+  const { seqno } = await finished
+  await Promise.all([late, ...held])
+  t.ok((await late) < Number(seqno) && Number(seqno) < (await (held[0] as Promise<number>)))
+  const expected = ['k,ingested', 'm,abc', 'n,ingested']
+  t.same([...db.tree.range()].map(String), expected)
   const again = await openLogged('/db', manual(fs.crashClone({ keepUnsynced: 1, random: () => 0 })))
-  t.equal(again.tree.getString('m'), 'ab')
+  t.same([...again.tree.range()].map(String), expected)
+  t.equal(again.recovery.replayed, 2)
   await again.close()
   await db.close()
 })
