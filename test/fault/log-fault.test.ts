@@ -49,26 +49,29 @@ async function run(fs: FaultFileSystem, model: LoggedModel): Promise<Outcome> {
 
 for (const errno of ['EIO', 'ENOSPC'] as const) {
   for (const isSticky of [false, true]) {
-    t.test(`each call fails with ${errno}${isSticky ? ', and all after it' : ''}`, async (t) => {
-      let rounds = 0
-      for (let n = 1; ; n++) {
-        const memory = new MemoryFileSystem()
-        const fs = new FaultFileSystem(memory, failNth(n, errno, isSticky))
-        const model = new LoggedModel()
-        const { acknowledged, issued } = await run(fs, model)
-        const isOver = fs.callCount < n
-        fs.setRule()
-        // The files as the process left them.
-        const again = await openLogged('/db', optionsOf(memory))
-        if (model.countOf(stateOf(again.tree), acknowledged, issued) === undefined) {
-          t.fail(`call ${n}: not a state from ${acknowledged} to ${issued}`)
+    t.test(
+      `\`external_wal\`: each call fails with ${errno}${isSticky ? ', and all after it' : ''}`,
+      async (t) => {
+        let rounds = 0
+        for (let n = 1; ; n++) {
+          const memory = new MemoryFileSystem()
+          const fs = new FaultFileSystem(memory, failNth(n, errno, isSticky))
+          const model = new LoggedModel()
+          const { acknowledged, issued } = await run(fs, model)
+          const isOver = fs.callCount < n
+          fs.setRule()
+          // The files as the process left them.
+          const again = await openLogged('/db', optionsOf(memory))
+          if (model.countOf(stateOf(again.tree), acknowledged, issued) === undefined) {
+            t.fail(`call ${n}: not a state from ${acknowledged} to ${issued}`)
+          }
+          await again.insert('after', 'x')
+          await again.close()
+          rounds++
+          if (isOver) break
         }
-        await again.insert('after', 'x')
-        await again.close()
-        rounds++
-        if (isOver) break
-      }
-      t.ok(rounds > 50, `${rounds} calls`)
-    })
+        t.ok(rounds > 50, `${rounds} calls`)
+      },
+    )
   }
 }

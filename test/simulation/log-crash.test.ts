@@ -5,7 +5,7 @@ import { simulateLogCrashes } from './log-crash.js'
 
 t.setTimeout(180_000)
 
-t.test('the log after every crash', { timeout: 170_000 }, async (t) => {
+t.test('`fault_injection_recovery`: the log after every crash', { timeout: 170_000 }, async (t) => {
   const seed = runSeed()
   t.comment(`SEED=${seed}`)
   const random = new Random(seed)

@@ -38,59 +38,63 @@ function script(): ManifestVersion[] {
 }
 
 for (const rotateBytes of [1 << 20, 300, 0]) {
-  t.test(`rotating at ${rotateBytes} bytes`, async (t) => {
-    const versions = script()
-    const texts = versions.map(describe)
-    const memory = new MemoryFileSystem()
-    let acknowledged = -1
-    let attempted = 0
-    const seen = { before: 0, after: 0, torn: 0, none: 0 }
+  t.test(
+    `\`fault_injection_recovery\`: the manifest, rotating at ${rotateBytes} bytes`,
+    async (t) => {
+      const versions = script()
+      const texts = versions.map(describe)
+      const memory = new MemoryFileSystem()
+      let acknowledged = -1
+      let attempted = 0
+      const seen = { before: 0, after: 0, torn: 0, none: 0 }
 
-    /** Checks one possible state after a power cut at this moment. */
-    const check = (clone: MemoryFileSystem) => {
-      const manifest = read(clone, 'point-in-time-recovery')
-      if (manifest === undefined) {
-        if (acknowledged >= 0) t.fail('the tree is gone')
-        ManifestWriter.create(clone, '/a/db', 0, options)
-        seen.none++
-        return
+      /** Checks one possible state after a power cut at this moment. */
+      const check = (clone: MemoryFileSystem) => {
+        const manifest = read(clone, 'point-in-time-recovery')
+        if (manifest === undefined) {
+          if (acknowledged >= 0) t.fail('the tree is gone')
+          ManifestWriter.create(clone, '/a/db', 0, options)
+          seen.none++
+          return
+        }
+        const text = describe(manifest.version)
+        if (text === texts[attempted]) seen.after++
+        else if (text === texts[acknowledged]) seen.before++
+        else t.fail(`neither before nor after: ${text}`)
+        try {
+          if (describe(read(clone, 'absolute-consistency')!.version) !== text)
+            t.fail('modes differ')
+        } catch (error) {
+          // A torn record that was never acknowledged; only tolerant modes pass over it.
+          if (!VarveError.is(error, 'VARVE_MANIFEST_TORN')) throw error
+          seen.torn++
+        }
+        // Clean up, go on writing, crash at once: still there.
+        cleanUp(clone, '/a/db', manifest, scanDirectory(clone, '/a/db', manifest.version))
+        const writer = ManifestWriter.resume(clone, '/a/db', manifest, { ...options, rotateBytes })
+        const next = version(100, [7])
+        writer.commit(next)
+        const again = clone.crashClone({ keepUnsynced: 0, random: () => 0.5 })
+        const last = read(again, 'absolute-consistency')
+        if (last === undefined || describe(last.version) !== describe(next)) t.fail('lost')
       }
-      const text = describe(manifest.version)
-      if (text === texts[attempted]) seen.after++
-      else if (text === texts[acknowledged]) seen.before++
-      else t.fail(`neither before nor after: ${text}`)
-      try {
-        if (describe(read(clone, 'absolute-consistency')!.version) !== text) t.fail('modes differ')
-      } catch (error) {
-        // A torn record that was never acknowledged; only tolerant modes pass over it.
-        if (!VarveError.is(error, 'VARVE_MANIFEST_TORN')) throw error
-        seen.torn++
-      }
-      // Clean up, go on writing, crash at once: still there.
-      cleanUp(clone, '/a/db', manifest, scanDirectory(clone, '/a/db', manifest.version))
-      const writer = ManifestWriter.resume(clone, '/a/db', manifest, { ...options, rotateBytes })
-      const next = version(100, [7])
-      writer.commit(next)
-      const again = clone.crashClone({ keepUnsynced: 0, random: () => 0.5 })
-      const last = read(again, 'absolute-consistency')
-      if (last === undefined || describe(last.version) !== describe(next)) t.fail('lost')
-    }
 
-    const fs = new FaultFileSystem(memory, () => {
-      const dice = () => random.below(1e9) / 1e9
-      for (const keepUnsynced of [0, 0.5, 0.5, 1]) {
-        check(memory.crashClone({ keepUnsynced, random: dice }))
+      const fs = new FaultFileSystem(memory, () => {
+        const dice = () => random.below(1e9) / 1e9
+        for (const keepUnsynced of [0, 0.5, 0.5, 1]) {
+          check(memory.crashClone({ keepUnsynced, random: dice }))
+        }
+        return undefined
+      })
+      const writer = ManifestWriter.create(fs, '/a/db', 0, { ...options, rotateBytes })
+      acknowledged = 0
+      for (const next of versions.slice(1)) {
+        attempted = next.id
+        writer.commit(next)
+        acknowledged = next.id
+        check(memory.crashClone({ keepUnsynced: 0, random: () => 0.5 }))
       }
-      return undefined
-    })
-    const writer = ManifestWriter.create(fs, '/a/db', 0, { ...options, rotateBytes })
-    acknowledged = 0
-    for (const next of versions.slice(1)) {
-      attempted = next.id
-      writer.commit(next)
-      acknowledged = next.id
-      check(memory.crashClone({ keepUnsynced: 0, random: () => 0.5 }))
-    }
-    t.ok(seen.before > 20 && seen.after > 10 && seen.none > 5, JSON.stringify(seen))
-  })
+      t.ok(seen.before > 20 && seen.after > 10 && seen.none > 5, JSON.stringify(seen))
+    },
+  )
 }

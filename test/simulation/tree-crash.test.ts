@@ -13,7 +13,7 @@ const { heap } = processEnvironment()
 const heapAtStart = heap.usedBytes
 
 for (let round = 0; round < 3; round++) {
-  t.test(`program ${round}`, { timeout: 60_000 }, async (t) => {
+  t.test(`\`fault_injection_recovery\`: program ${round}`, { timeout: 60_000 }, async (t) => {
     const report = await simulateCrashes(new Random((seed + round) >>> 0), 30)
     t.ok(report.disks > 100 && report.old > 10, JSON.stringify(report))
     t.equal(heap.usedBytes, heapAtStart, 'the shared memory is given back')
