@@ -198,6 +198,7 @@ t.test('random versions and settings', async (t) => {
       ...check(randomSources(), {
         watermark: random.pick([0, 1, random.below(32), 2 ** 53 - 1]),
         evicts: random.chance(0.5),
+        isExact: random.chance(0.5),
         blockSize: random.pick([1, 20, 100, 4096]),
         restartInterval: random.pick([1, 2, 16]),
         hashRatio: random.pick([0, 1.33]),

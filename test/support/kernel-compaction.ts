@@ -31,6 +31,7 @@ import {
   COMPACTION_ENTRIES_DROPPED,
   COMPACTION_ENTRIES_IN,
   COMPACTION_EVICT,
+  COMPACTION_EXACT,
   COMPACTION_KEY,
   COMPACTION_MERGE,
   COMPACTION_ROTATE,
@@ -49,6 +50,7 @@ const KEY_ROOM = 65_535 + 8
 export interface CompactionCall {
   readonly watermark: number
   readonly evicts: boolean
+  readonly isExact?: boolean
   readonly blockSize: number
   readonly restartInterval?: number
   readonly hashRatio?: number
@@ -110,6 +112,7 @@ class CompactionRun {
     set(COMPACTION_WRITER, this.#builder.address)
     set(COMPACTION_SUMS, this.#sums)
     set(COMPACTION_EVICT, call.evicts ? 1 : 0)
+    set(COMPACTION_EXACT, call.isExact === true ? 1 : 0)
     set(COMPACTION_BLOCK_SIZE, call.blockSize)
     set(COMPACTION_KEY, this.#take(KEY_ROOM))
     shared.setU64(this.#compaction + COMPACTION_WATERMARK, call.watermark)

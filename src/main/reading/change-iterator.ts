@@ -4,6 +4,7 @@
 import type { TreeCore } from '../tree-core.js'
 import type { SuperVersion } from '../version/super-version.js'
 import { type ChangeEvent, changesOf, highestSeqnoOf } from './change-scan.js'
+import { type Held, UNWATCHED, unwatch, watch } from './leak-watch.js'
 
 export interface ScanSinceOptions {
   /**
@@ -14,21 +15,44 @@ export interface ScanSinceOptions {
   readonly fullScan?: boolean
 }
 
-/** A lazy iterator over changes, usable in `for…of` and with `using`. */
-export class ChangeIterator implements IterableIterator<ChangeEvent>, Disposable {
+/** What an iterator holds, apart from it. */
+class ChangeState implements Held {
+  readonly leak = {
+    message:
+      'a varve ChangeIterator was not disposed; use `using`, a for…of loop, or call return()',
+    code: 'VARVE_ITERATOR_LEAK',
+  }
+  watchNumber = UNWATCHED
+  readonly changes: Generator<ChangeEvent, undefined>
   readonly #core: TreeCore
   readonly #view: SuperVersion
-  readonly #changes: Generator<ChangeEvent, undefined>
+
+  constructor(core: TreeCore, view: SuperVersion, changes: Generator<ChangeEvent, undefined>) {
+    this.#core = core
+    this.#view = view
+    this.changes = changes
+    core.acquireReading()
+  }
+
+  letGo(): void {
+    this.changes.return(undefined)
+    this.#view.release()
+    this.#core.releaseReading()
+  }
+}
+
+/** A lazy iterator over changes, usable in `for…of` and with `using`. */
+export class ChangeIterator implements IterableIterator<ChangeEvent>, Disposable {
+  readonly #state: ChangeState
   #isDone = false
 
   /** Not for users: call `tree.scanSinceSeqno`. Takes a reference to `view`. */
   constructor(core: TreeCore, view: SuperVersion, from: number, options: ScanSinceOptions) {
-    this.#core = core
-    this.#view = view.acquire()
     // What is written from now on has a higher seqno: the end is where the tree is now.
     const range = { from, end: highestSeqnoOf(view) + 1 }
-    this.#changes = changesOf(core, view, range, { isFull: options.fullScan === true })
-    core.acquireReading()
+    const changes = changesOf(core, view.acquire(), range, { isFull: options.fullScan === true })
+    this.#state = new ChangeState(core, view, changes)
+    watch(this, this.#state)
   }
 
   [Symbol.iterator](): this {
@@ -39,7 +63,7 @@ export class ChangeIterator implements IterableIterator<ChangeEvent>, Disposable
   next(): IteratorResult<ChangeEvent, undefined> {
     if (this.#isDone) return { done: true, value: undefined }
     try {
-      const result = this.#changes.next()
+      const result = this.#state.changes.next()
       if (result.done === true) this[Symbol.dispose]()
       return result
     } catch (error) {
@@ -57,8 +81,7 @@ export class ChangeIterator implements IterableIterator<ChangeEvent>, Disposable
   [Symbol.dispose](): void {
     if (this.#isDone) return
     this.#isDone = true
-    this.#changes.return(undefined)
-    this.#view.release()
-    this.#core.releaseReading()
+    unwatch(this.#state)
+    this.#state.letGo()
   }
 }

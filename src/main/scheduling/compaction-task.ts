@@ -12,6 +12,7 @@ import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 import {
   abandonTables,
+  collectedBelow,
   discardTables,
   exactFrom,
   openProposals,
@@ -122,7 +123,12 @@ async function merge(
     try {
       const next = core.latest.version.withMerged(ids, outputs, input.destination)
       const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
-      core.install(next, new Set(), exactFrom(result, watermark, highest))
+      core.install(
+        next,
+        new Set(),
+        exactFrom(result, watermark, highest),
+        collectedBelow(result, watermark, highest),
+      )
     } catch (error) {
       abandonTables(outputs)
       throw error

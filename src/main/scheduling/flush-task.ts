@@ -40,6 +40,19 @@ export function exactFrom(result: JobResult, watermark: Watermark, highestInput:
   return watermark.isExact ? watermark.seqno : highestInput + 1
 }
 
+/**
+ * Below which seqno the result of a job may miss what there was: reads cannot tell where only a tombstone went that
+ * covered nothing any more, but whoever follows the changes can.
+ */
+export function collectedBelow(
+  result: JobResult,
+  watermark: Watermark,
+  highestInput: number,
+): number {
+  if (result.entriesDropped === 0) return 0
+  return watermark.isExact ? watermark.seqno : highestInput + 1
+}
+
 /** Opens all proposed tables, or none. */
 export function openProposals(core: TreeCore, result: JobResult): Table[] {
   const tables: Table[] = []
@@ -109,7 +122,12 @@ export async function runFlushTask(
   try {
     const { version } = core.latest
     const next = tables.length === 0 ? version : version.withFlushed(tables)
-    core.install(next, new Set(sealed), exactFrom(result, watermark, highest))
+    core.install(
+      next,
+      new Set(sealed),
+      exactFrom(result, watermark, highest),
+      collectedBelow(result, watermark, highest),
+    )
   } catch (error) {
     abandonTables(tables)
     throw error

@@ -21,7 +21,10 @@ export interface SuperVersionParts {
   readonly version: Version
   /** Reads at this seqno and above find here all that they may see: nothing they could want was dropped. */
   readonly exactFrom: number
-  /** Versions below it may be gone from all of the tree. At most `exactFrom`: an ingestion hides nothing that was there. */
+  /**
+   * Changes below it may be gone from the tree. Below `exactFrom` where only later reads may see what came (an ingestion),
+   * above it where what went changes no read (a tombstone that covered nothing any more).
+   */
   readonly collectedBelow: number
 }
 

@@ -100,10 +100,22 @@ function emit_pending(compaction: usize): i32 {
   )
 }
 
+// @ts-ignore: decorator
+/**
+ * True where a waiting tombstone that nothing follows may go. The seed's rule asks no watermark, for no read can tell; but
+ * whoever follows the changes can, so an exact merge keeps what lies at or above it.
+ */
+@inline
+function is_evicted(compaction: usize): bool {
+  if (load<u32>(compaction, COMPACTION_EVICT) == 0) return false
+  if (load<u32>(compaction, COMPACTION_EXACT) == 0) return true
+  return load<u64>(compaction, COMPACTION_SEQNO) < load<u64>(compaction, COMPACTION_WATERMARK)
+}
+
 /** Ends a group whose last version is a waiting tombstone that nothing follows: kept, or evicted in the last level. */
 function end_group(compaction: usize): i32 {
   if (load<u32>(compaction, COMPACTION_GROUP) == GROUP_PENDING) {
-    if (load<u32>(compaction, COMPACTION_EVICT) == 0) {
+    if (!is_evicted(compaction)) {
       const event = emit_pending(compaction)
       if (event != EVENT_DONE) return event
     } else {

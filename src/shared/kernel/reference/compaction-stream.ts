@@ -18,6 +18,8 @@ export interface CompactionRules {
   readonly watermark: number
   /** True in the last level. */
   readonly evicts: boolean
+  /** True: nothing at or above the watermark goes, and nothing because of it (COMPACTION_EXACT). */
+  readonly isExact?: boolean
 }
 
 function isTombstone({ kind }: Version): boolean {
@@ -41,13 +43,18 @@ function withoutDuplicates(group: readonly Version[]): Version[] {
 /** What is left of one key's versions, newest first. */
 function compactGroup(group: readonly Version[], rules: CompactionRules): Version[] {
   const kept: Version[] = []
+  const { isExact = false } = rules
   const versions = withoutDuplicates(group)
   for (const [i, head] of versions.entries()) {
     const next = versions[i + 1]
     if (next === undefined) {
       // The only remaining version.
-      if (!isTombstone(head) || !rules.evicts) kept.push(head)
-    } else if (next.seqno >= rules.watermark || head.kind === KIND_MERGE_OPERAND) {
+      const isEvicted = rules.evicts && (!isExact || head.seqno < rules.watermark)
+      if (!isTombstone(head) || !isEvicted) kept.push(head)
+    } else if (
+      (isExact ? head : next).seqno >= rules.watermark ||
+      head.kind === KIND_MERGE_OPERAND
+    ) {
       kept.push(head)
     } else {
       // The next one is unreachable, and so is everything behind it.
