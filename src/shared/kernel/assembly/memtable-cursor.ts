@@ -56,6 +56,7 @@ import { order_is_broken } from './key-order'
 import { tree_find_leaf, tree_first_leaf, tree_last_leaf } from './memtable-tree'
 
 const SEEK_TRIES_MAX: i32 = 1000
+const LEAF_KEYS_MIN: i32 = 15
 
 @inline function cursor_base(cursor: usize): usize {
   return load<u32>(cursor, MEMTABLE_CURSOR_BASE)
@@ -132,13 +133,14 @@ export function memtable_cursor_init(cursor: usize, base: usize): void {
 
 /**
  * With a custom order: counts the leaves that the cursor has walked, forward less backward, and tells whether they are
- * more than there are keys: then the walk goes in a circle.
+ * more than there can be: then the walk goes in a circle. It takes 16 new keys, on average, to make one more leaf: a full
+ * one splits in halves, or leaves the next key alone in a leaf and then splits in halves.
  */
 @inline function is_circling(cursor: usize, step: i32): bool {
   const walked = load<i32>(cursor, MEMTABLE_CURSOR_WALKED) + step
   store<i32>(cursor, walked, MEMTABLE_CURSOR_WALKED)
-  const keys = load<i32>(cursor_base(cursor), MEMTABLE_KEY_COUNT)
-  if (walked <= keys && -walked <= keys) return false
+  const leaves = load<i32>(cursor_base(cursor), MEMTABLE_KEY_COUNT) / LEAF_KEYS_MIN + 8
+  if (walked <= leaves && -walked <= leaves) return false
   order_is_broken()
   return true
 }
