@@ -42,8 +42,12 @@ export { MaintenancePool } from './scheduling/maintenance-pool.js'
 export { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
 export { Snapshot } from './snapshot.js'
 export type { DropBounds } from './strategies/drop-range.js'
+export { type FifoOptions, fifo } from './strategies/fifo.js'
 export { leveled } from './strategies/leveled.js'
 export { major } from './strategies/major.js'
+export { moveDown } from './strategies/move-down.js'
+export { pullDown } from './strategies/pull-down.js'
+export { type SizeTieredOptions, sizeTiered } from './strategies/size-tiered.js'
 export type { CompactionStrategy } from './strategies/strategy.js'
 export {
   type CloseOptions,

@@ -215,6 +215,15 @@ for (const [name, open] of factories) {
       t.equal(content(fs, `${root}/LOCK`), '', 'the lock file stays, and stays empty')
     })
 
+    t.test('tells how much space there is', async (t) => {
+      const { fs, root } = open()
+      if (fs.availableSpace === undefined) return
+      t.ok(fs.availableSpace(root) > 0)
+      put(fs, `${root}/a`, 'x')
+      t.ok(fs.availableSpace(`${root}/a`) > 0, 'for a file too')
+      t.ok(isMissing(thrown(() => fs.availableSpace?.(`${root}/none`))))
+    })
+
     t.test('syncs folders', async () => {
       const { fs, root } = open()
       fs.syncDirectory(root)

@@ -265,6 +265,8 @@ async function retry(work: () => Promise<unknown>): Promise<Outcome> {
 
 for (const [name, scenario] of Object.entries(SCENARIOS)) {
   for (const form of FORMS) {
-    t.test(`${name}, ${JSON.stringify(form)}`, (t) => loop(t, form, scenario))
+    t.test(`\`fault_injection_recovery\`: ${name}, ${JSON.stringify(form)}`, (t) =>
+      loop(t, form, scenario),
+    )
   }
 }

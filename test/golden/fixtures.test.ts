@@ -97,7 +97,7 @@ function checkAbsent(test: Pick<typeof t, 'same'>, tree: Tree): void {
 }
 
 function suite(name: string, source: string, expectationOf: () => Expectation): void {
-  t.test(name, async (t) => {
+  t.test(`\`compat_corpus\`: ${name}`, async (t) => {
     const expected = expectationOf()
     t.ok(expected.length > 0, 'the fixture states what is visible')
     const folder = copyTree(source, join(t.testdir(), 'db'))

@@ -111,11 +111,15 @@ async function applyPatiently({ tree }: Session, batch: WriteBatch): Promise<voi
   }
 }
 
-t.test('all option sets give the same answers', { timeout: 230_000 }, async (t) => {
-  let wanted: string[] | undefined
-  for (const [number, set] of OPTION_SETS.entries()) {
-    const found = await answers(set, number)
-    wanted ??= found
-    t.same(found, wanted, set.name)
-  }
-})
+t.test(
+  '`prop_btreemap_oracle`: all option sets give the same answers',
+  { timeout: 230_000 },
+  async (t) => {
+    let wanted: string[] | undefined
+    for (const [number, set] of OPTION_SETS.entries()) {
+      const found = await answers(set, number)
+      wanted ??= found
+      t.same(found, wanted, set.name)
+    }
+  },
+)

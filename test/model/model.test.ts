@@ -18,7 +18,7 @@ const { heap } = processEnvironment()
 const heapAtStart = heap.usedBytes
 
 for (const [i, set] of OPTION_SETS.entries()) {
-  t.test(set.name, { timeout: 60_000 }, async (t) => {
+  t.test(`\`prop_btreemap_oracle\`: ${set.name}`, { timeout: 60_000 }, async (t) => {
     for (let round = 0; round < ROUNDS; round++) {
       const program = makeProgram((seed + 1000 * i + round) >>> 0, STEPS_EACH)
       const failure = await campaign.run(program, set)

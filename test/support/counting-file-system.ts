@@ -1,4 +1,4 @@
-/** A file system that knows how many of its files are open, and how many locks are held: for leak checks. */
+/** A file system that knows how many of its files are open, and how many locks are held: for leak checks; and how files were synced. */
 import type {
   DirectoryEntry,
   DirectoryLock,
@@ -13,6 +13,8 @@ export class CountingFileSystem implements FileSystem {
   readonly #inner: FileSystem
   openFiles = 0
   heldLocks = 0
+  /** How files were synced, in order. */
+  readonly syncModes: SyncMode[] = []
 
   constructor(inner: FileSystem) {
     this.#inner = inner
@@ -92,7 +94,10 @@ export class CountingFileSystem implements FileSystem {
       path: file.path,
       write: (bytes) => file.write(bytes),
       writeAt: (bytes, offset) => file.writeAt(bytes, offset),
-      sync: (mode: SyncMode) => file.sync(mode),
+      sync: (mode: SyncMode) => {
+        this.syncModes.push(mode)
+        file.sync(mode)
+      },
       close: this.#counted(() => file.close()),
     }
   }

@@ -158,6 +158,14 @@ export class FaultFileSystem implements FileSystem {
     this.call('truncate', path, () => this.#inner.truncate(path, length))
   }
 
+  availableSpace(path: string): number {
+    return this.call(
+      'availableSpace',
+      path,
+      () => this.#inner.availableSpace?.(path) ?? Number.POSITIVE_INFINITY,
+    )
+  }
+
   syncDirectory(path: string): void {
     this.call('syncDirectory', path, () => this.#inner.syncDirectory(path))
   }

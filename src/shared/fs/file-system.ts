@@ -125,6 +125,11 @@ export interface FileSystem {
   copyLater?(source: string, target: string, mode: SyncMode): Promise<void>
   /** Cuts a file to `length` bytes; durable only after a `sync` of the file. */
   truncate(path: string, length: number): void
+  /**
+   * Bytes that can still be written on the volume of an existing file or folder; infinite where nothing bounds them. Where
+   * it is missing, nobody knows.
+   */
+  availableSpace?(path: string): number
   /** Makes the entries of a folder durable: what was created, renamed and removed in it. */
   syncDirectory(path: string): void
   /**

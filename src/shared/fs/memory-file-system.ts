@@ -18,15 +18,44 @@ import {
 } from './file-system.js'
 import { type CrashOptions, MemoryFile, MemoryFolder } from './memory-file.js'
 
+/** The space of a file system: how much there is, and how much its files take. */
+class Volume {
+  readonly root: MemoryFolder
+  capacityBytes: number
+
+  constructor(root: MemoryFolder, capacityBytes: number) {
+    this.root = root
+    this.capacityBytes = capacityBytes
+  }
+
+  /** Counted anew each time: it is asked where there is a limit only. A file of two names counts once. */
+  get availableBytes(): number {
+    if (this.capacityBytes === Number.POSITIVE_INFINITY) return this.capacityBytes
+    const files = new Set<MemoryFile>()
+    const collect = (folder: MemoryFolder): void => {
+      for (const node of folder.entries.values()) {
+        if (node instanceof MemoryFile) files.add(node)
+        else collect(node)
+      }
+    }
+    collect(this.root)
+    let used = 0
+    for (const file of files) used += file.length
+    return Math.max(0, this.capacityBytes - used)
+  }
+}
+
 /** An open file of either direction. */
 class MemoryHandle implements ReadableFile, WritableFile {
   readonly path: string
+  readonly #volume: Volume
   readonly #file: MemoryFile
   #end: number
   #isOpen = true
 
-  constructor(path: string, file: MemoryFile) {
+  constructor(path: string, volume: Volume, file: MemoryFile) {
     this.path = path
+    this.#volume = volume
     this.#file = file
     this.#end = file.length
   }
@@ -40,12 +69,17 @@ class MemoryHandle implements ReadableFile, WritableFile {
   }
 
   write(bytes: Uint8Array): void {
-    this.#open().write(bytes, this.#end)
+    this.writeAt(bytes, this.#end)
     this.#end += bytes.length
   }
 
   writeAt(bytes: Uint8Array, offset: number): void {
-    this.#open().write(bytes, offset)
+    const file = this.#open()
+    const growth = offset + bytes.length - file.length
+    if (growth > 0 && growth > this.#volume.availableBytes) {
+      throw failure('write', this.path, 'ENOSPC')
+    }
+    file.write(bytes, offset)
   }
 
   sync(): void {
@@ -66,9 +100,21 @@ class MemoryHandle implements ReadableFile, WritableFile {
 export class MemoryFileSystem implements FileSystem {
   readonly kind = 'memory'
   readonly #root: MemoryFolder
+  readonly #volume: Volume
 
-  constructor(root = new MemoryFolder()) {
+  /** @param options.capacityBytes what all files may take together; default no limit */
+  constructor(
+    options: { readonly capacityBytes?: number } = {},
+    /** Not for users. */
+    root = new MemoryFolder(),
+  ) {
     this.#root = root
+    this.#volume = new Volume(root, options.capacityBytes ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** Changes what all files may take together; what is there stays. */
+  setCapacity(bytes: number): void {
+    this.#volume.capacityBytes = bytes
   }
 
   /**
@@ -76,11 +122,11 @@ export class MemoryFileSystem implements FileSystem {
    * undisturbed.
    */
   crashClone(options: CrashOptions): MemoryFileSystem {
-    return new MemoryFileSystem(this.#root.crash(options))
+    return new MemoryFileSystem(this.#volume, this.#root.crash(options))
   }
 
   openRead(path: string): ReadableFile {
-    return new MemoryHandle(path, this.#file('open', path))
+    return new MemoryHandle(path, this.#volume, this.#file('open', path))
   }
 
   create(path: string): WritableFile {
@@ -88,13 +134,13 @@ export class MemoryFileSystem implements FileSystem {
     if (folder.entries.has(name)) throw failure('create', path, 'EEXIST')
     const file = new MemoryFile()
     folder.entries.set(name, file)
-    return new MemoryHandle(path, file)
+    return new MemoryHandle(path, this.#volume, file)
   }
 
   openAppend(path: string): WritableFile {
     const { folder, name } = this.#place('open', path)
     return folder.entries.has(name)
-      ? new MemoryHandle(path, this.#file('open', path))
+      ? new MemoryHandle(path, this.#volume, this.#file('open', path))
       : this.create(path)
   }
 
@@ -170,6 +216,11 @@ export class MemoryFileSystem implements FileSystem {
 
   truncate(path: string, length: number): void {
     this.#file('truncate', path).truncate(length)
+  }
+
+  availableSpace(path: string): number {
+    if (this.#find(path) === undefined) throw failure('ask for the space of', path, 'ENOENT')
+    return this.#volume.availableBytes
   }
 
   syncDirectory(path: string): void {

@@ -292,6 +292,13 @@ export class StdFileSystem implements FileSystem {
     attempt('truncate', path, () => fs.truncateSync(path, length))
   }
 
+  availableSpace(path: string): number {
+    return attempt('ask for the space of', path, () => {
+      const { bavail, bsize } = fs.statfsSync(path)
+      return bavail * bsize
+    })
+  }
+
   syncDirectory(path: string): void {
     // Windows cannot open folders for syncing; its file systems journal their entries.
     if (process.platform === 'win32') return

@@ -5,7 +5,7 @@
  * I1: a block's checksums are verified before anything of it is decoded, on every read.
  * I2: what a load returns stays valid until the next load by the same loader.
  */
-import { VarveError } from '../base/errors.js'
+import type { VarveError } from '../base/errors.js'
 import { BLOCK_BYTES_MAX } from '../base/limits.js'
 import type { Compression, CompressionDescriptor } from '../format/compression.js'
 import type { ReadableFile } from '../fs/file-system.js'
@@ -25,7 +25,7 @@ import {
 } from '../kernel/layout.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 import { type BlockPlace, blockError } from './block-errors.js'
-import { Zstd } from './zstd.js'
+import { requireDictionary, Zstd } from './zstd.js'
 
 /** First size of each buffer: a few default blocks. */
 const BUFFER_BYTES = 16 * 1024
@@ -258,36 +258,13 @@ export class BlockLoader {
       shared.getU32(info + BLOCK_INFO_PAYLOAD),
       shared.getU32(info + BLOCK_INFO_PAYLOAD_LENGTH),
     )
-    const dictionary =
-      compression.kind === 'zstdDict' ? this.#dictionary(source, compression) : undefined
+    const dictionary = requireDictionary(source.file.path, compression, source.dictionary)
     this.#zstd ??= new Zstd()
     this.#plain.reserve(length)
     const target = shared.view(this.#plain.address, length)
     if (!this.#zstd.decompress(target, payload, dictionary))
       throw this.#error(BLOCK_ERROR_DECOMPRESS, place)
     return { address: this.#plain.address, length }
-  }
-
-  #dictionary(
-    source: BlockSource,
-    wanted: { readonly dictionaryId: number },
-  ): { readonly bytes: Uint8Array; readonly id: number } {
-    const given = source.dictionary
-    if (given !== undefined && given.dictionaryId === wanted.dictionaryId) {
-      return { bytes: given.dictionary, id: given.dictionaryId }
-    }
-    throw new VarveError(
-      'VARVE_ZSTD_DICT_MISMATCH',
-      `${source.file.path} was compressed with dictionary ${wanted.dictionaryId}, ` +
-        `but ${given === undefined ? 'none was' : `${given.dictionaryId} was`} given; open with { zstdDict: … }`,
-      {
-        details: {
-          file: source.file.path,
-          expected: wanted.dictionaryId,
-          found: given?.dictionaryId ?? null,
-        },
-      },
-    )
   }
 
   #error(result: number, place: BlockPlace): VarveError {

@@ -26,6 +26,7 @@ import {
 import type { SharedMemory } from '../memory/shared-memory.js'
 import type { Workspace } from '../memory/workspace.js'
 import type { BlockLoader, BlockSource } from './block-loader.js'
+import { requireDictionary } from './zstd.js'
 
 /** Largest section that is read in one piece (format-table.md 3). */
 const SECTION_BYTES_MAX = 0xffff_ffff
@@ -96,8 +97,8 @@ export class TableFile implements BlockSource {
 
   /**
    * Opens a table.
-   * @throws VARVE_INVALID_TRAILER, VARVE_CHECKSUM_MISMATCH, VARVE_INVALID_HEADER, VARVE_UNSUPPORTED and other codes of
-   *   damage, each naming the file
+   * @throws VARVE_ZSTD_DICT_MISMATCH; VARVE_INVALID_TRAILER, VARVE_CHECKSUM_MISMATCH, VARVE_INVALID_HEADER,
+   *   VARVE_UNSUPPORTED and other codes of damage, each naming the file
    */
   static open(
     workspace: Workspace,
@@ -131,6 +132,8 @@ export class TableFile implements BlockSource {
     }
     const table = new TableFile(file, sections, meta, fileBytes, options.dictionary)
     table.#checkShape(workspace.order)
+    // Now, not when the first block is read: a tree opens whole or not at all.
+    requireDictionary(file.path, meta.dataCompression, options.dictionary)
     return table
   }
 

@@ -7,6 +7,7 @@
 import { createRequire } from 'node:module'
 import zlib from 'node:zlib'
 import { VarveError } from '../base/errors.js'
+import type { Compression, CompressionDescriptor } from '../format/compression.js'
 import {
   DICTIONARY_ID_BYTES,
   dictionaryIdOf,
@@ -142,6 +143,28 @@ export class Zstd {
       'zstd needs the optional package zstd-napi (npm install zstd-napi) or Node 22.15 and up',
     )
   }
+}
+
+/**
+ * The dictionary that the data blocks of a table need, undefined where they need none.
+ * @throws VARVE_ZSTD_DICT_MISMATCH where it is not the one given
+ */
+export function requireDictionary(
+  file: string,
+  wanted: CompressionDescriptor,
+  given: Extract<Compression, { kind: 'zstdDict' }> | undefined,
+): ZstdDictionary | undefined {
+  if (wanted.kind !== 'zstdDict') return undefined
+  if (given?.dictionaryId === wanted.dictionaryId) {
+    return { bytes: given.dictionary, id: given.dictionaryId }
+  }
+  const found = given?.dictionaryId
+  throw new VarveError(
+    'VARVE_ZSTD_DICT_MISMATCH',
+    `${file} was compressed with dictionary ${wanted.dictionaryId}, but ` +
+      `${found === undefined ? 'none was' : `${found} was`} given; open with { zstdDict: … }`,
+    { details: { file, expected: wanted.dictionaryId, found: found ?? null } },
+  )
 }
 
 function isTrained(dictionary: Uint8Array): boolean {

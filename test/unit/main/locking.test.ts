@@ -27,7 +27,7 @@ const childOptions = (folder: string) => ({
   env: { ...process.env, ENGINE: engine, FOLDER: folder },
 })
 
-t.test('a second open in the process is VARVE_LOCKED', async (t) => {
+t.test('`directory_lock`: a second open in the process is VARVE_LOCKED', async (t) => {
   const folder = t.testdir()
   const tree = await open(folder)
   t.equal(await codeOf(() => open(folder)), 'VARVE_LOCKED')
@@ -39,19 +39,22 @@ t.test('a second open in the process is VARVE_LOCKED', async (t) => {
   await (await open(folder)).close()
 })
 
-t.test('an open in another process is VARVE_LOCKED, before anything is read', async (t) => {
-  const folder = t.testdir()
-  const tree = await open(folder)
-  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', CHILD], {
-    ...childOptions(folder),
-    input: '',
-    encoding: 'utf8',
-  })
-  t.equal(stdout.trim(), 'VARVE_LOCKED')
-  await tree.close()
-})
+t.test(
+  '`directory_lock`: an open in another process is VARVE_LOCKED, before anything is read',
+  async (t) => {
+    const folder = t.testdir()
+    const tree = await open(folder)
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', CHILD], {
+      ...childOptions(folder),
+      input: '',
+      encoding: 'utf8',
+    })
+    t.equal(stdout.trim(), 'VARVE_LOCKED')
+    await tree.close()
+  },
+)
 
-t.test('the lock goes with the process that held it', async (t) => {
+t.test('`directory_lock`: it goes with the process that held it', async (t) => {
   const folder = t.testdir()
   const child = spawn(process.execPath, ['--input-type=module', '-e', CHILD], {
     ...childOptions(folder),
@@ -79,12 +82,18 @@ t.test('a reader shares the folder with its writer', async (t) => {
   await tree.close()
 })
 
-t.test('directoryLock: false takes no lock and leaves no file', async (t) => {
-  const folder = t.testdir()
-  const tree = await open(folder, { directoryLock: false })
-  t.notOk(existsSync(join(folder, 'LOCK')))
-  await tree.close()
-})
+t.test(
+  '`directory_lock`: switched off it leaves no file, and can be switched on again',
+  async (t) => {
+    const folder = t.testdir()
+    const tree = await open(folder, { directoryLock: false })
+    t.notOk(existsSync(join(folder, 'LOCK')))
+    await tree.close()
+    const locked = await open(folder)
+    t.equal(await codeOf(() => open(folder)), 'VARVE_LOCKED')
+    await locked.close()
+  },
+)
 
 t.test('a failed open lets the lock go', async (t) => {
   const folder = t.testdir()

@@ -97,7 +97,7 @@ t.test('every byte of every manifest file flipped, under every mode', async (t) 
   }
 })
 
-t.test('the replay table', async (t) => {
+t.test('`tree_recovery_versions`: the replay table, by mode', async (t) => {
   const rows = (change: (log: Buffer) => Uint8Array) => {
     const fs = golden('v5/trees/std')
     writeFile(fs, '/db/edits-0', change(Buffer.from(readFile(fs, '/db/edits-0'))))
@@ -172,13 +172,16 @@ t.test('an intact record that cannot be decoded aborts in every mode', async (t)
   for (const mode of RECOVERY_MODES) t.equal(outcome(fs, mode), 'VARVE_INVALID_HEADER')
 })
 
-t.test('the pointer belongs to one snapshot only', async (t) => {
-  const fs = golden('compat_v5_6_0')
-  writeFile(fs, '/db/v0', readFile(golden('v5/trees/std'), '/db/v0'))
-  t.equal(outcome(fs), 'VARVE_CHECKSUM_MISMATCH')
-  fs.remove('/db/v0')
-  t.throws(() => read(fs), { code: 'VARVE_MANIFEST_INVALID', details: { file: '/db/v0' } })
-})
+t.test(
+  '`tree_recovery_versions`: the pointer belongs to one snapshot, which must be there',
+  async (t) => {
+    const fs = golden('compat_v5_6_0')
+    writeFile(fs, '/db/v0', readFile(golden('v5/trees/std'), '/db/v0'))
+    t.equal(outcome(fs), 'VARVE_CHECKSUM_MISMATCH')
+    fs.remove('/db/v0')
+    t.throws(() => read(fs), { code: 'VARVE_MANIFEST_INVALID', details: { file: '/db/v0' } })
+  },
+)
 
 t.test('the tree type is checked, either way', async (t) => {
   const asType = (tree: string, treeType: TreeType) => () =>

@@ -61,7 +61,7 @@ t.test('the same bytes as the Rust crate', async (t) => {
   }
 })
 
-t.test('appends, then rotates at the threshold', async (t) => {
+t.test('`tree_recovery_versions`: appends, then rotates at the threshold', async (t) => {
   const { fs, writer } = create({ rotateBytes: 300 })
   writer.commit(version(1, [1]))
   writer.commit(version(2, [2], [1]))

@@ -17,13 +17,13 @@ const empty = () => {
 }
 const read = (fs: MemoryFileSystem) => readManifest(fs, '/db', readOptions)
 
-t.test('V1', async (t) => {
+t.test('`tree_v1_load_fixture`: V1', async (t) => {
   const fs = new MemoryFileSystem()
   copyGolden('v1_tree', fs, '/db')
   t.throws(() => read(fs), { code: 'VARVE_INVALID_VERSION', details: { version: 1 } })
 })
 
-t.test('V2', async (t) => {
+t.test('`tree_recovery_versions`: V2', async (t) => {
   const fs = empty()
   fs.makeDirectory('/db/segments')
   t.equal(read(fs), undefined, 'a folder of that name alone says nothing')
@@ -31,7 +31,7 @@ t.test('V2', async (t) => {
   t.throws(() => read(fs), { code: 'VARVE_INVALID_VERSION', details: { version: 2 } })
 })
 
-t.test('V3 and V4 archives', async (t) => {
+t.test('`tree_recovery_versions`: V3 and V4 archives', async (t) => {
   for (const version of [3, 4]) {
     for (const padding of [0, 5000]) {
       const fs = empty()
@@ -98,7 +98,7 @@ function altered(changes: Record<string, string | Uint8Array | undefined>): Memo
 
 type Expected = { code: string; details?: Record<string, unknown> }
 
-t.test('what the snapshot says about itself', async (t) => {
+t.test('`tree_recovery_versions`: what the snapshot says about itself', async (t) => {
   const none = new Uint8Array(0)
   const rows: [Record<string, string | Uint8Array | undefined>, Expected | undefined][] = [
     [{}, undefined],
