@@ -1,4 +1,4 @@
-/** A file system that knows how many of its files are open, and how many locks are held: for leak checks; and how files were synced. */
+/** A file system that knows how many files are open, how many locks are held, and how files were synced: for checks. */
 import type {
   DirectoryEntry,
   DirectoryLock,
