@@ -37,6 +37,12 @@ export interface RuntimeConfig {
    * block. Default false. Next table written.
    */
   readonly seqnoInIndex: boolean
+  /**
+   * Tables tell the first and last key and the number of entries of each block, which makes
+   * `approximateRangeCardinality` count in blocks instead of bytes: 32 bytes and two keys a block. Default false. Next table
+   * written.
+   */
+  readonly zoneMap: boolean
 }
 
 export const RUNTIME_DEFAULTS: RuntimeConfig = Object.freeze({
@@ -48,6 +54,7 @@ export const RUNTIME_DEFAULTS: RuntimeConfig = Object.freeze({
   indexPartitionSpillThreshold: 4 * 1024 * 1024,
   useReflinkForCheckpoint: true,
   seqnoInIndex: false,
+  zoneMap: false,
 })
 
 /** Least and most of what is a number; the rest is true or false. */

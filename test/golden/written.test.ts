@@ -103,7 +103,7 @@ const CASES: readonly Case[] = [
   { name: 'one entry a block', options: { blockSize: 1, filter: { falsePositiveRate: 0.3 } } },
   {
     name: 'seqnos of each block',
-    options: { blockSize: 300, runtime: { seqnoInIndex: true } },
+    options: { blockSize: 300, runtime: { seqnoInIndex: true, zoneMap: true } },
     check: (tree) => hasSection(tree, 'seqno_bounds'),
   },
   { name: 'large blocks', options: { blockSize: 256 * 1024, restartInterval: 255 } },

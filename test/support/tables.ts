@@ -22,6 +22,7 @@ export const PLAIN_SHAPE: TableShape = {
   filter: { bits: 0, format: 'v5', isPartitioned: false },
   indexSpillBytes: 4 << 20,
   hasSeqnoBounds: false,
+  hasZoneMap: false,
   initialLevel: 0,
   writerVersion: '5.7.0',
   syncMode: 'normal',

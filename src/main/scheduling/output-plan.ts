@@ -33,6 +33,7 @@ export function tableShape(core: TreeCore, destination: number, canonical: numbe
     },
     indexSpillBytes: runtime.indexPartitionSpillThreshold,
     hasSeqnoBounds: runtime.seqnoInIndex,
+    hasZoneMap: runtime.zoneMap,
     initialLevel: destination,
     writerVersion: WRITER_VERSION,
     syncMode: settings.syncMode,

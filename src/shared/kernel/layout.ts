@@ -140,6 +140,7 @@ export const BLOCK_TYPE_FILTER = 2
 export const BLOCK_TYPE_META = 3
 export const BLOCK_TYPE_RANGE_TOMBSTONE = 4
 export const BLOCK_TYPE_SEQNO_BOUNDS = 9
+export const BLOCK_TYPE_ZONE_MAP = 10
 
 // Codecs that the kernels know; other ones come in and out through the calling thread.
 export const CODEC_NONE = 0

@@ -14,11 +14,13 @@ import type { Compression } from '../format/compression.js'
 import { decodeRangeTombstones, type RangeTombstone } from '../format/range-tombstone.js'
 import { type BlockSeqnos, decodeSeqnoBounds } from '../format/seqno-bounds.js'
 import { decodeTableMeta, type TableMeta } from '../format/table-meta.js'
+import { type BlockZone, decodeZoneMap } from '../format/zone-map.js'
 import type { ReadableFile } from '../fs/file-system.js'
 import {
   BLOCK_TYPE_META,
   BLOCK_TYPE_RANGE_TOMBSTONE,
   BLOCK_TYPE_SEQNO_BOUNDS,
+  BLOCK_TYPE_ZONE_MAP,
   RESIDENT_COUNT,
   RESIDENT_SLOT_BYTES,
   RESIDENT_SLOTS,
@@ -213,6 +215,18 @@ export class TableFile implements BlockSource {
     const payload = workspace.shared.copy(block.address, block.length)
     const { dataBytes } = this.meta
     return decodeSeqnoBounds(payload, { file: this.file.path, offset, dataBytes })
+  }
+
+  /** The keys and sizes of the data blocks, in order; undefined where the table does not tell. @throws codes of damage */
+  readZoneMap(workspace: Workspace, loader: BlockLoader): readonly BlockZone[] | undefined {
+    const section = this.section('zone_map')
+    if (section === undefined) return undefined
+    const { offset, length } = section
+    const block = loader.loadPayload(this, offset, length, BLOCK_TYPE_ZONE_MAP, 'zone map')
+    const payload = workspace.shared.copy(block.address, block.length)
+    const { dataBytes, itemCount } = this.meta
+    const { compare } = workspace.order
+    return decodeZoneMap(payload, { file: this.file.path, offset, dataBytes, itemCount, compare })
   }
 
   #checkShape({ compare }: KeyOrder): void {

@@ -19,12 +19,14 @@ import {
 } from '../format/range-tombstone.js'
 import { type BlockSeqnos, encodeSeqnoBounds } from '../format/seqno-bounds.js'
 import { encodeTableMeta, type TableMeta } from '../format/table-meta.js'
+import { type BlockZone, encodeZoneMap, zoneBytes } from '../format/zone-map.js'
 import type { FileSystem, SyncMode, WritableFile } from '../fs/file-system.js'
 import {
   BLOCK_TYPE_DATA,
   BLOCK_TYPE_META,
   BLOCK_TYPE_RANGE_TOMBSTONE,
   BLOCK_TYPE_SEQNO_BOUNDS,
+  BLOCK_TYPE_ZONE_MAP,
   TABLE_SUMS_BYTES,
   TABLE_SUMS_HASHES,
   TABLE_SUMS_HASHES_CAPACITY,
@@ -68,6 +70,8 @@ export interface TableShape {
   readonly indexSpillBytes: number
   /** True to record the seqnos of each data block. */
   readonly hasSeqnoBounds: boolean
+  /** True to record the keys and the number of entries of each data block. */
+  readonly hasZoneMap: boolean
   readonly initialLevel: number
   /** What the meta block names as the writing program. */
   readonly writerVersion: string
@@ -105,6 +109,8 @@ export class TableWriter {
   #seqnoMin = Number.POSITIVE_INFINITY
   #seqnoMax = 0
   #blockSeqnos: BlockSeqnos[] = []
+  #zones: BlockZone[] = []
+  #zoneMapBytes = 0
 
   constructor(workspace: Workspace, fs: FileSystem, shape: TableShape) {
     const { shared, heap } = workspace
@@ -137,9 +143,9 @@ export class TableWriter {
     return this.#sink.offset
   }
 
-  /** Bytes that index and filter of the table at hand take in memory. */
+  /** Bytes that index, filter and zone map of the table at hand take in memory. */
   get auxiliaryBytes(): number {
-    return this.#index.byteLength + this.#filter.byteLength
+    return this.#index.byteLength + this.#filter.byteLength + this.#zoneMapBytes
   }
 
   get itemCount(): number {
@@ -173,6 +179,8 @@ export class TableWriter {
     this.#seqnoMin = Number.POSITIVE_INFINITY
     this.#seqnoMax = 0
     this.#blockSeqnos = []
+    this.#zones = []
+    this.#zoneMapBytes = 0
   }
 
   /** ADD_NO_SPACE: gives the block more room, for an entry of `entryBytes` at least. */
@@ -183,10 +191,18 @@ export class TableWriter {
   /** ADD_BLOCK_FULL: seals the data block and notes it in the index. Does nothing to an empty one. */
   sealBlock(): void {
     if (this.#builder.entryCount === 0) return
-    if (this.#blockCount === 0) this.#firstKey = this.#readFirstKey()
+    const { hasZoneMap } = this.shape
+    const firstKey = hasZoneMap || this.#blockCount === 0 ? this.#readFirstKey() : undefined
+    if (firstKey !== undefined && this.#blockCount === 0) this.#firstKey = firstKey
+    const rowCount = this.#builder.entryCount
     const block = this.#sealer.seal(this.#builder, BLOCK_TYPE_DATA, this.shape.compression)
     this.#index.add(this.#lastKeyPlace(), this.#sum(TABLE_SUMS_LAST_SEQNO), block)
     this.#takeSeqnos(block.offset)
+    if (hasZoneMap && firstKey !== undefined) {
+      const zone = { offset: block.offset, rowCount, min: firstKey, max: this.lastKey }
+      this.#zones.push(zone)
+      this.#zoneMapBytes += zoneBytes(zone)
+    }
     this.#blockCount++
     this.#plainBytes += block.plainLength
   }
@@ -225,6 +241,12 @@ export class TableWriter {
       const payload = encodeSeqnoBounds(this.#blockSeqnos)
       this.#section(sections, 'seqno_bounds', () =>
         this.#sealer.sealPayload(BLOCK_TYPE_SEQNO_BOUNDS, payload),
+      )
+    }
+    if (this.shape.hasZoneMap) {
+      const payload = encodeZoneMap(this.#zones)
+      this.#section(sections, 'zone_map', () =>
+        this.#sealer.sealPayload(BLOCK_TYPE_ZONE_MAP, payload),
       )
     }
     const tombstones = normalizeRangeTombstones(
