@@ -7,6 +7,7 @@ import { major } from '../../src/main/strategies/major.js'
 import { sizeTiered } from '../../src/main/strategies/size-tiered.js'
 import type { MaintenanceOptions } from '../../src/main/tree.js'
 import { WriteBatch } from '../../src/main/writing/write-batch.js'
+import * as bulk from './bulk.js'
 import type { ModelWrite } from './model.js'
 import { type OptionSet, setsLike } from './option-sets.js'
 import { type Failure, makeValue, type Program, type Step, type StepKind } from './program.js'
@@ -122,6 +123,9 @@ const ACTS: Readonly<Record<StepKind, Act>> = {
     await session.tree.majorCompact({ ...size, ...watermark(session, a, true) })
   },
   clear: (session) => session.clear(),
+  dropAll: bulk.dropAll,
+  ingest: bulk.ingest,
+  checkpoint: bulk.checkpoint,
   reopen: (session, _, [, a, b]) => {
     const sets = setsLike(session.set)
     const set = sets[a % sets.length] as OptionSet

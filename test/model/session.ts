@@ -73,6 +73,11 @@ export class Session {
     return this.snapshots.reduce((least, { seqno }) => Math.min(least, seqno), this.visible)
   }
 
+  /** Opens a copy of the tree, under the same options, for reading. */
+  async openCopy(root: string): Promise<Tree> {
+    return open(root, { ...this.#options(), maintenance: 'manual' })
+  }
+
   async open(extra: OpenOptions = {}): Promise<void> {
     const set = this.#set
     this.#needsDictionary ||= usesDictionary(set)
@@ -84,12 +89,7 @@ export class Session {
         ? {}
         : { descriptorTable: new DescriptorTable(set.descriptors) }),
     }
-    this.#tree = await open(this.place.root, {
-      ...(this.#needsDictionary ? withDictionary(set) : set.options),
-      ...(this.place.fs === undefined ? {} : { fs: this.place.fs }),
-      ...shared,
-      ...extra,
-    })
+    this.#tree = await open(this.place.root, { ...this.#options(), ...shared, ...extra })
     if (set.hasSibling === true) await this.#openSibling(shared)
   }
 
@@ -192,6 +192,14 @@ export class Session {
     this.#sibling = await open(this.place.root, options)
     for (let i = 0; i < SIBLING_KEYS; i++) this.#sibling.insert(`key${i}`, `sibling ${i}`)
     await this.#sibling.flush()
+  }
+
+  #options(): OpenOptions {
+    const { fs } = this.place
+    return {
+      ...(this.#needsDictionary ? withDictionary(this.#set) : this.#set.options),
+      ...(fs === undefined ? {} : { fs }),
+    }
   }
 
   #writeTree(writes: readonly ModelWrite[], batch: WriteBatch | undefined, seqno?: number): void {

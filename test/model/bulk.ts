@@ -1,0 +1,77 @@
+/**
+ * The steps of programs that move a whole tree or a large part of it: bulk ingestion, checkpoints, dropping tables.
+ */
+import { StdFileSystem } from '../../src/shared/fs/std-file-system.js'
+import type { ModelWrite } from './model.js'
+import { makeValue, type Program, type Step } from './program.js'
+import { check, type Session } from './session.js'
+
+/** Ingests a part of the keys, as values or deletes, and finishes; now and then it is given up instead. */
+export async function ingest(
+  session: Session,
+  program: Program,
+  [, a, b, c, d]: Step,
+): Promise<void> {
+  // A seqno that is held back was drawn before: its writes would come too late.
+  if (session.held !== undefined) return
+  const keys = program.keys.filter((_, i) => (i * 7919 + a) % (2 + (b % 5)) === 0)
+  keys.sort(session.set.order?.compare ?? Buffer.compare)
+  const ingestion = session.tree.ingestion()
+  const writes: ModelWrite[] = []
+  for (const [i, key] of keys.entries()) {
+    const value = (i + c) % 5 === 0 ? undefined : makeValue(c + i, d + i).subarray(0, 16_000)
+    const isWelcome =
+      value === undefined ? ingestion.writeTombstone(key) : ingestion.write(key, value)
+    writes.push({ key, value })
+    if (!isWelcome) await ingestion.drained()
+  }
+  if (d % 8 === 0) {
+    await ingestion.abort()
+    return
+  }
+  const { seqno, entryCount } = await ingestion.finish()
+  check(entryCount === writes.length, () => `${entryCount} of ${writes.length} were ingested`)
+  if (seqno !== undefined) session.model.write(seqno, writes)
+}
+
+/** Makes a checkpoint, opens it, and finds in it what the tree shows. */
+export async function checkpoint(session: Session): Promise<void> {
+  const { root, fs = new StdFileSystem() } = session.place
+  const path = `${root}-copy`
+  const { visible } = session
+  const { seqno } = await session.tree.createCheckpoint(path)
+  check(seqno === visible, () => `the checkpoint is as of ${seqno}, not of ${visible}`)
+  const copy = await session.openCopy(path)
+  try {
+    // What was held back was flushed too, and is as good as published in the copy.
+    const wanted = session.model.range({}, Math.max(visible, copy.visibleSeqno.get()))
+    const found = [...copy]
+    const isSame =
+      found.length === wanted.length &&
+      found.every(([key, value], i) => wanted[i]?.[0].equals(key) && wanted[i]?.[1].equals(value))
+    check(isSame, () => `the checkpoint shows ${found.length} entries, not the ${wanted.length}`)
+  } finally {
+    await copy.close({ flush: 'discard' })
+    removeFolder(fs, path)
+  }
+}
+
+/** Drops all tables, of a tree that has nothing in memory: what is there goes, and snapshots keep it. */
+export async function dropAll(session: Session): Promise<void> {
+  if (session.held !== undefined) return
+  await session.settle()
+  await session.tree.flush({ gcWatermark: 0 })
+  const { action } = await session.tree.dropRange()
+  if (action === 'dropped') session.model.clear(session.visible - 1)
+}
+
+function removeFolder(
+  fs: Pick<StdFileSystem, 'list' | 'remove' | 'removeDirectory'>,
+  path: string,
+): void {
+  for (const { name, isDirectory } of fs.list(path)) {
+    if (isDirectory) removeFolder(fs, `${path}/${name}`)
+    else fs.remove(`${path}/${name}`)
+  }
+  fs.removeDirectory(path)
+}
