@@ -1,7 +1,21 @@
 /** The public surface of varve: everything a user imports from `'varve'`. */
+
+export type {
+  CompactionFilter,
+  CompactionFilterContext,
+  CompactionFilterFactory,
+  CompactionFilterItem,
+  CompactionVerdict,
+} from '../shared/base/compaction-filter.js'
 export { type Comparator, comparators } from '../shared/base/comparator.js'
 export { type ErrorCode, type ErrorKind, VarveError } from '../shared/base/errors.js'
 export { MAX_SEQNO } from '../shared/base/limits.js'
+export {
+  int64,
+  type MergeOperator,
+  mergeOperators,
+  readInt64,
+} from '../shared/base/merge-operator.js'
 export { DescriptorTable } from '../shared/fs/descriptor-table.js'
 export type {
   DirectoryEntry,
@@ -12,7 +26,6 @@ export type {
   SyncMode,
   WritableFile,
 } from '../shared/fs/file-system.js'
-export type { MergeOperator } from '../shared/iterator/read-view.js'
 export type { ModuleReference, UserCode } from '../shared/jobs/user-code.js'
 export type { CacheStats } from '../shared/memory/block-cache.js'
 export { Cache } from './cache.js'

@@ -52,7 +52,6 @@ const CHECKS: Readonly<Record<string, Check>> = {
   syncMode: oneOf('normal', 'full'),
   cache: having('a Cache', 'attach', 'detach', 'stats'),
   descriptorTable: having('a DescriptorTable', 'file', 'close'),
-  mergeOperator: having('an object with a method merge', 'merge'),
   strategy: having('a CompactionStrategy', 'choose', 'pendingBytes'),
   pool: having('a MaintenancePool', 'run', 'close'),
   seqno: GENERATOR,

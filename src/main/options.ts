@@ -4,16 +4,17 @@
  * A per-level policy takes one value or an array by level, whose last entry goes for all deeper levels.
  */
 
+import type { CompactionFilterFactory } from '../shared/base/compaction-filter.js'
 import type { Comparator } from '../shared/base/comparator.js'
 import { rangeError, typeError, VarveError } from '../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../shared/base/limits.js'
+import type { MergeOperator } from '../shared/base/merge-operator.js'
 import type { Compression } from '../shared/format/compression.js'
 import { RECOVERY_MODES, type RecoveryMode } from '../shared/format/recovery-mode.js'
 import type { DescriptorTable } from '../shared/fs/descriptor-table.js'
 import type { FileSystem, SyncMode } from '../shared/fs/file-system.js'
 import { MemoryFileSystem } from '../shared/fs/memory-file-system.js'
 import { StdFileSystem } from '../shared/fs/std-file-system.js'
-import type { MergeOperator } from '../shared/iterator/read-view.js'
 import type { UserCode } from '../shared/jobs/user-code.js'
 import type { FilterFormat } from '../shared/table/filter-builder.js'
 import type { Cache } from './cache.js'
@@ -54,8 +55,17 @@ export interface OpenOptions {
   readonly cache?: Cache
   /** Open files; shareable between trees. Default: one of its own, 256 files. */
   readonly descriptorTable?: DescriptorTable
-  /** Folds the operands of reads; see semantics of `merge`. Default none: the newest operand is the value. */
-  readonly mergeOperator?: MergeOperator
+  /**
+   * Folds the operands of `tree.merge`: one of `mergeOperators`, a reference, or an object. An object keeps the tree's
+   * flushes and merges on the main thread, between turns of its event loop. Not kept in the files: give the same one each
+   * time. Default none: the newest operand is the value, and nothing is folded.
+   */
+  readonly mergeOperator?: UserCode<MergeOperator>
+  /**
+   * Judges the entries of merges: a reference, which runs in workers, or an object, which keeps the tree's flushes and
+   * merges on the main thread, between turns of its event loop. Default none.
+   */
+  readonly compactionFilter?: UserCode<CompactionFilterFactory>
   /**
    * The order of keys: an object, or where to import one; `comparators` holds ready ones. Its name is kept in the tree's
    * files, and opening them under another is VARVE_COMPARATOR_MISMATCH. With a plain object, flushes and compactions run
@@ -112,7 +122,6 @@ export interface OpenOptions {
   readonly beforeFlush?: (highestSeqno: number) => void | Promise<void>
 
   // Named by the API, not built yet: asking for one is VARVE_UNSUPPORTED, never silently ignored.
-  readonly compactionFilter?: unknown
   readonly prefixExtractor?: unknown
   readonly kvSeparation?: unknown
   readonly encryption?: unknown
@@ -128,7 +137,6 @@ export interface Settings {
   readonly fs: FileSystem
   readonly cache: Cache | undefined
   readonly descriptorTable: DescriptorTable | undefined
-  readonly mergeOperator: MergeOperator | undefined
   readonly seqno: SequenceNumberGenerator | undefined
   readonly visibleSeqno: SequenceNumberGenerator | undefined
   readonly compression: readonly Compression[]
@@ -154,14 +162,7 @@ export interface Settings {
   readonly beforeFlush: OpenOptions['beforeFlush']
 }
 
-const UNBUILT = [
-  'compactionFilter',
-  'prefixExtractor',
-  'kvSeparation',
-  'encryption',
-  'ecc',
-  'levelRoutes',
-] as const
+const UNBUILT = ['prefixExtractor', 'kvSeparation', 'encryption', 'ecc', 'levelRoutes'] as const
 
 const BLOCK_SIZE_MAX = 4 * 1024 * 1024
 
@@ -269,7 +270,6 @@ export function resolveOptions(options: OpenOptions): Settings {
     fs: toFileSystem(options.fs),
     cache: options.cache,
     descriptorTable: options.descriptorTable,
-    mergeOperator: options.mergeOperator,
     seqno: options.seqno,
     visibleSeqno: options.visibleSeqno,
     compression: byLevel(

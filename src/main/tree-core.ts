@@ -68,6 +68,8 @@ export class TreeCore extends EventEmitter {
   runtime: RuntimeConfig
   /** The last failure of background work; undefined where the last attempt of each kind succeeded. */
   lastError: Error | undefined
+  /** Flushes, merges and ingestions that ran on this thread: for files in memory, and for plain objects of the user's. */
+  localJobCount = 0
   readonly #manifest: ManifestWriter | undefined
   readonly #lock: DirectoryLock | undefined
   readonly #mark: SeqnoMarkFile

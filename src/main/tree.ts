@@ -60,7 +60,10 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     this.core = core
     const executor =
       core.fs.kind !== 'std' || core.code.isLocal
-        ? new InProcessExecutor(core.shared, core.fs, core.code)
+        ? new InProcessExecutor(core.shared, core.fs, core.code, {
+            isSliced: core.code.isLocal,
+            onJob: () => core.localJobCount++,
+          })
         : (core.settings.pool ?? sharedPool())
     this.#scheduler = new Scheduler(core, executor, core.settings.strategy)
     this.reads = new TreeReads(core)

@@ -2,15 +2,32 @@
  * The options that hold code of the user's: what they come to on this thread, and how jobs elsewhere get the same. Main
  * thread.
  */
+
+import type { CompactionFilterFactory } from '../shared/base/compaction-filter.js'
 import { type Comparator, orderOf } from '../shared/base/comparator.js'
 import { typeError } from '../shared/base/errors.js'
-import { BYTE_ORDER } from '../shared/base/key-order.js'
-import { COMPARATOR, type JobCode, type JobCodeReferences } from '../shared/jobs/job-code.js'
-import { referenceOf, resolveUserCode, type UserCode } from '../shared/jobs/user-code.js'
+import { BYTE_ORDER, type KeyOrder } from '../shared/base/key-order.js'
+import type { MergeOperator } from '../shared/base/merge-operator.js'
+import {
+  COMPACTION_FILTER,
+  COMPARATOR,
+  type JobCode,
+  type JobCodeReferences,
+  MERGE_OPERATOR,
+} from '../shared/jobs/job-code.js'
+import {
+  type PlainReference,
+  referenceOf,
+  resolveUserCode,
+  type UserCode,
+  type UserCodeKind,
+} from '../shared/jobs/user-code.js'
 
 /** The options, as given. */
 export interface UserCodeOptions {
   readonly comparator?: UserCode<Comparator>
+  readonly mergeOperator?: UserCode<MergeOperator>
+  readonly compactionFilter?: UserCode<CompactionFilterFactory>
 }
 
 /** The code of a tree. */
@@ -21,28 +38,51 @@ export interface TreeCode extends JobCode {
   readonly isLocal: boolean
 }
 
-/** Without any. */
-export const NO_CODE: TreeCode = {
-  order: BYTE_ORDER,
-  references: { comparator: undefined },
-  isLocal: false,
+/** Code as this thread has it, and how other ones get it: not at all where it is a plain object. */
+interface Resolved<T> {
+  readonly value: T
+  readonly reference: PlainReference | undefined
+}
+
+async function resolve<T extends object>(
+  code: UserCode<T> | undefined,
+  kind: UserCodeKind,
+  option: string,
+): Promise<Resolved<T> | undefined> {
+  if (code === undefined) return undefined
+  const value = await resolveUserCode<T>(code, kind, option)
+  return { value, reference: referenceOf(code) ?? referenceOf(value) }
+}
+
+/** The order that a comparator gives. Workers need no comparator for the order of bytes, whatever it is called. */
+function resolveOrder(
+  comparator: Resolved<Comparator> | undefined,
+): Resolved<KeyOrder> | undefined {
+  if (comparator === undefined) return undefined
+  if (typeof comparator.value.name !== 'string') {
+    throw typeError('the name of a comparator must be a string')
+  }
+  return { value: orderOf(comparator.value), reference: comparator.reference }
 }
 
 /**
  * Imports what references name, and checks all of it.
  * @throws TypeError, RangeError, VARVE_UNSUPPORTED
  */
-export async function resolveCode({ comparator }: UserCodeOptions): Promise<TreeCode> {
-  if (comparator === undefined) return NO_CODE
-  const resolved = await resolveUserCode<Comparator>(comparator, COMPARATOR, 'comparator')
-  if (typeof resolved.name !== 'string')
-    throw typeError('the name of a comparator must be a string')
-  const order = orderOf(resolved)
-  // Workers need no comparator for the order of bytes, whatever it is called.
-  const reference = order.isBytes ? undefined : (referenceOf(comparator) ?? referenceOf(resolved))
+export async function resolveCode(options: UserCodeOptions): Promise<TreeCode> {
+  const order = resolveOrder(await resolve(options.comparator, COMPARATOR, 'comparator'))
+  const operator = await resolve(options.mergeOperator, MERGE_OPERATOR, 'mergeOperator')
+  const filter = await resolve(options.compactionFilter, COMPACTION_FILTER, 'compactionFilter')
+  const custom = order?.value.isBytes === false ? order : undefined
   return {
-    order,
-    references: { comparator: reference },
-    isLocal: !order.isBytes && reference === undefined,
+    order: order?.value ?? BYTE_ORDER,
+    mergeOperator: operator?.value,
+    compactionFilter: filter?.value,
+    references: {
+      comparator: custom?.reference,
+      mergeOperator: operator?.reference,
+      compactionFilter: filter?.reference,
+    },
+    isLocal: [custom, operator, filter].some((code) => code && code.reference === undefined),
   }
 }

@@ -1,6 +1,5 @@
 /**
- * Runs one job on the calling thread: the same in a worker of the pool and in process. Synchronous, and stateless between
- * jobs.
+ * Runs one job on the calling thread: the same in a worker of the pool and in process. Stateless between jobs.
  */
 import type { FileSystem } from '../shared/fs/file-system.js'
 import type { JobCode } from '../shared/jobs/job-code.js'
@@ -10,9 +9,21 @@ import { ActorContext } from './actor-context.js'
 import { runCompaction } from './compaction.js'
 import { runFlush } from './flush.js'
 import { runIngest } from './ingest.js'
+import type { JobSteps } from './merge-writer.js'
 
-export function runJob(shared: SharedMemory, fs: FileSystem, job: Job, code: JobCode): JobResult {
+/** A job in steps, none of them long but for what the user's code takes; nothing is done before the first one. */
+export function* jobSteps(shared: SharedMemory, fs: FileSystem, job: Job, code: JobCode): JobSteps {
   const context = new ActorContext(shared.inOrder(code.order), fs, job)
-  if (job.kind === 'flush') return runFlush(context, job)
-  return job.kind === 'ingest' ? runIngest(context, job) : runCompaction(context, job)
+  if (job.kind === 'flush') return yield* runFlush(context, job, code)
+  if (job.kind === 'ingest') return yield* runIngest(context, job)
+  return yield* runCompaction(context, job, code)
+}
+
+/** A job from beginning to end. */
+export function runJob(shared: SharedMemory, fs: FileSystem, job: Job, code: JobCode): JobResult {
+  const steps = jobSteps(shared, fs, job, code)
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
 }

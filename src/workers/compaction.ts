@@ -2,16 +2,18 @@
  * The compaction actor: merges tables into tables of one level (semantics.md 16.6). It reads its inputs front to back,
  * past the block cache, so that a merge does not push out what readers need.
  */
-import type { RangeTombstone } from '../shared/format/range-tombstone.js'
+import type { KeyOrder } from '../shared/base/key-order.js'
+import { normalizeRangeTombstones, type RangeTombstone } from '../shared/format/range-tombstone.js'
 import { SequentialFile } from '../shared/fs/sequential-file.js'
 import { type BlockGiver, RunCursor } from '../shared/iterator/run-cursor.js'
-import type { CompactionJob, JobResult, TableInput } from '../shared/jobs/jobs.js'
+import type { JobCode } from '../shared/jobs/job-code.js'
+import type { CompactionJob, TableInput } from '../shared/jobs/jobs.js'
 import { WANTED_DATA } from '../shared/kernel/layout.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
 import { ResidentTable } from '../shared/table/resident-table.js'
 import { TableFile } from '../shared/table/table-file.js'
 import type { ActorContext } from './actor-context.js'
-import { writeMerged } from './merge-writer.js'
+import { type JobSteps, writeMerged } from './merge-writer.js'
 import { OutputTables } from './output-tables.js'
 
 /** Opens the job's inputs, and closes all of them whatever happens. */
@@ -71,14 +73,42 @@ class InputTables {
   }
 }
 
-export function runCompaction(context: ActorContext, job: CompactionJob): JobResult {
+/**
+ * The inputs' range tombstones that must go on living. One may go once it has been applied: in the last level, below the
+ * watermark, where neither a table outside nor a write buffer can hold what it hides (semantics.md 21.6.3).
+ */
+function keptRanges(
+  tombstones: readonly RangeTombstone[],
+  { compare }: KeyOrder,
+  { isLastLevel, watermark, outside, lowestUnflushed }: CompactionJob,
+): RangeTombstone[] {
+  if (!isLastLevel) return [...tombstones]
+  return tombstones.filter(({ start, end, seqno }) => {
+    if (seqno >= watermark || seqno > lowestUnflushed) return true
+    return outside.some(
+      ({ min, max, lowestSeqno }) =>
+        lowestSeqno < seqno && compare(min, end) < 0 && compare(start, max) <= 0,
+    )
+  })
+}
+
+export function* runCompaction(
+  context: ActorContext,
+  job: CompactionJob,
+  { mergeOperator, compactionFilter }: JobCode,
+): JobSteps {
   const inputs = new InputTables(context, job)
   try {
     const cursors = inputs.openRuns()
-    const output = new OutputTables(context, job.output, inputs.rangeTombstones, 'clipped')
-    const { watermark, isExact, isLastLevel } = job
-    const rules = { watermark, isExact, evictsTombstones: isLastLevel }
-    return writeMerged(context, cursors, output, rules, job.output)
+    const { order } = context.workspace
+    const tombstones = normalizeRangeTombstones(inputs.rangeTombstones, order.compare)
+    const kept = keptRanges(tombstones, order, job)
+    const output = new OutputTables(context, job.output, kept, 'clipped')
+    const { watermark, isExact, isLastLevel, ranges } = job
+    const rangesDropped = tombstones.length - kept.length
+    const code = { mergeOperator, compactionFilter }
+    const rules = { watermark, isExact, isLastLevel, ranges, rangesDropped, ...code }
+    return yield* writeMerged(context, cursors, output, rules, job.output)
   } finally {
     inputs.close()
   }

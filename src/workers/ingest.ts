@@ -2,7 +2,7 @@
  * The ingest actor: a buffer of sorted entries becomes tables (semantics.md 9). Reads the buffer where it lies; whoever
  * filled it keeps it until the job has ended.
  */
-import type { IngestJob, JobResult } from '../shared/jobs/jobs.js'
+import type { IngestJob } from '../shared/jobs/jobs.js'
 import {
   RESIDENT_BYTES,
   SOURCE_BLOCK,
@@ -18,7 +18,7 @@ import {
 } from '../shared/kernel/layout.js'
 import type { SharedMemory } from '../shared/memory/shared-memory.js'
 import type { ActorContext } from './actor-context.js'
-import { type BlockCursor, writeMerged } from './merge-writer.js'
+import { type BlockCursor, type JobSteps, writeMerged } from './merge-writer.js'
 import { OutputTables } from './output-tables.js'
 
 /** Hands the blocks of a buffer to a merge, one behind the other. */
@@ -56,9 +56,9 @@ class IngestCursor implements BlockCursor {
   }
 }
 
-export function runIngest(context: ActorContext, job: IngestJob): JobResult {
+export function runIngest(context: ActorContext, job: IngestJob): JobSteps {
   const output = new OutputTables(context, job.output, [], 'clipped')
-  const rules = { watermark: job.watermark, isExact: job.isExact, evictsTombstones: false }
+  const rules = { watermark: job.watermark, isExact: job.isExact }
   const cursor = new IngestCursor(context.workspace.shared, job)
   return writeMerged(context, [cursor], output, rules, job.output)
 }

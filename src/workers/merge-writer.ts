@@ -2,9 +2,11 @@
  * Runs the compaction stream from sources to output tables: the loop that flush and compaction share. The kernel merges,
  * drops and encodes; this side hands over blocks, seals them and cuts tables. The thread of the actor.
  */
+import type { CompactionFilterFactory } from '../shared/base/compaction-filter.js'
 import { KEY_BYTES_MAX } from '../shared/base/limits.js'
+import type { MergeOperator } from '../shared/base/merge-operator.js'
 import type { RunCursor } from '../shared/iterator/run-cursor.js'
-import type { JobResult, OutputPlan } from '../shared/jobs/jobs.js'
+import type { JobRanges, JobResult, OutputPlan } from '../shared/jobs/jobs.js'
 import {
   EVENT_BLOCK_FULL,
   EVENT_DONE,
@@ -27,20 +29,30 @@ import {
   SOURCE_VALUE_LENGTH,
 } from '../shared/kernel/layout.js'
 import {
+  COMPACTION_APPLIES,
   COMPACTION_BLOCK_SIZE,
   COMPACTION_BYTES,
+  COMPACTION_EMIT_BYTES,
   COMPACTION_ENTRIES_DROPPED,
   COMPACTION_ENTRIES_IN,
   COMPACTION_EVICT,
   COMPACTION_EXACT,
   COMPACTION_KEY,
   COMPACTION_MERGE,
+  COMPACTION_RANGES,
   COMPACTION_ROTATE,
   COMPACTION_SUMS,
+  COMPACTION_UNSURE_RANGES,
   COMPACTION_WATERMARK,
   COMPACTION_WRITER,
+  EVENT_FILTER,
+  EVENT_FOLD,
+  EVENT_FOLD_SPACE,
 } from '../shared/kernel/layout-compaction.js'
+import { RangeList } from '../shared/table/range-set.js'
 import type { ActorContext } from './actor-context.js'
+import { EntryFilter } from './entry-filter.js'
+import { OperandFolder } from './operand-folder.js'
 import type { OutputTables } from './output-tables.js'
 
 /** Hands blocks to a source: a cursor over a run, or over what else lies in blocks. */
@@ -52,9 +64,17 @@ export type MergeInput = number | BlockCursor
 export interface MergeRules {
   readonly watermark: number
   readonly isExact: boolean
-  /** Drop tombstones that nothing lies below. */
-  readonly evictsTombstones: boolean
+  /** True in the last level: tombstones that nothing lies below go, and range tombstones are applied. */
+  readonly isLastLevel?: boolean
+  readonly ranges?: JobRanges
+  /** Range tombstones of the inputs that are not written again. */
+  readonly rangesDropped?: number
+  readonly mergeOperator?: MergeOperator | undefined
+  readonly compactionFilter?: CompactionFilterFactory | undefined
 }
+
+/** A job under way: it may be left between two steps, and its result is what it returns. */
+export type JobSteps = Generator<undefined, JobResult, undefined>
 
 /** Builds the MERGE structure over `inputs`, each on its first entry; its address. */
 function buildMerge({ workspace }: ActorContext, inputs: readonly MergeInput[]): number {
@@ -97,7 +117,7 @@ function buildCompaction(
   shared.setU32(compaction + COMPACTION_MERGE, merge)
   shared.setU32(compaction + COMPACTION_WRITER, output.writer.writerAddress)
   shared.setU32(compaction + COMPACTION_SUMS, output.writer.sumsAddress)
-  shared.setU32(compaction + COMPACTION_EVICT, rules.evictsTombstones ? 1 : 0)
+  shared.setU32(compaction + COMPACTION_EVICT, rules.isLastLevel ? 1 : 0)
   shared.setU64(compaction + COMPACTION_WATERMARK, rules.watermark)
   shared.setU32(compaction + COMPACTION_EXACT, rules.isExact ? 1 : 0)
   shared.setU32(compaction + COMPACTION_BLOCK_SIZE, plan.shape.blockSize)
@@ -111,18 +131,48 @@ function topEntryBytes({ workspace: { shared } }: ActorContext, merge: number): 
   return shared.getU32(source + SOURCE_KEY_LENGTH) + shared.getU32(source + SOURCE_VALUE_LENGTH)
 }
 
-/** Merges `inputs` into `output` until they are used up. On failure the output is discarded. */
-export function writeMerged(
+/** What a job does beside merging. */
+interface MergeParts {
+  readonly folder: OperandFolder | undefined
+  readonly filter: EntryFilter | undefined
+}
+
+/** Names range tombstones, merge operator and filter in the COMPACTION structure. */
+function equip({ workspace }: ActorContext, compaction: number, rules: MergeRules): MergeParts {
+  const { shared } = workspace
+  const { ranges, mergeOperator, compactionFilter, isLastLevel = false } = rules
+  const unsure = new RangeList(workspace, ranges?.unsure ?? [])
+  shared.setU32(compaction + COMPACTION_RANGES, ranges?.state ?? 0)
+  shared.setU32(compaction + COMPACTION_UNSURE_RANGES, unsure.address)
+  shared.setU32(compaction + COMPACTION_APPLIES, isLastLevel ? 1 : 0)
+  return {
+    folder:
+      mergeOperator === undefined
+        ? undefined
+        : new OperandFolder(workspace, mergeOperator, compaction),
+    filter:
+      compactionFilter === undefined
+        ? undefined
+        : new EntryFilter(workspace, compactionFilter, isLastLevel, compaction),
+  }
+}
+
+/**
+ * Merges `inputs` into `output` until they are used up, a step at a time: between two of them the thread may do other
+ * things. On failure the output is discarded.
+ */
+export function* writeMerged(
   context: ActorContext,
   inputs: readonly MergeInput[],
   output: OutputTables,
   rules: MergeRules,
   plan: OutputPlan,
-): JobResult {
+): JobSteps {
   const { shared } = context.workspace
   try {
     const merge = buildMerge(context, inputs)
     const compaction = buildCompaction(context, merge, output, rules, plan)
+    const { folder, filter } = equip(context, compaction, rules)
     const sources = shared.getU32(merge + MERGE_SOURCES)
     for (;;) {
       const event = shared.kernel.compaction_run(compaction)
@@ -132,6 +182,12 @@ export function writeMerged(
         const number = shared.getU32(merge + MERGE_WANTED)
         const input = inputs[number]
         if (typeof input === 'object') input.feed(sources + number * SOURCE_BYTES)
+      } else if (event === EVENT_FILTER) {
+        filter?.judge(merge)
+      } else if (event === EVENT_FOLD) {
+        folder?.fold()
+      } else if (event === EVENT_FOLD_SPACE) {
+        folder?.grow(topEntryBytes(context, merge))
       } else if (event === EVENT_BLOCK_FULL) {
         output.writer.sealBlock()
         if (output.isFull) shared.setU32(compaction + COMPACTION_ROTATE, 1)
@@ -139,17 +195,22 @@ export function writeMerged(
         output.rotate()
         shared.setU32(compaction + COMPACTION_ROTATE, 0)
       } else if (event === EVENT_NO_SPACE) {
-        output.writer.growBlock(topEntryBytes(context, merge))
+        output.writer.growBlock(shared.getU32(compaction + COMPACTION_EMIT_BYTES))
       } else if (event === EVENT_HASHES_FULL) {
         output.writer.cutFilter()
       }
+      yield
     }
+    filter?.finish()
     const tables = output.finish()
+    const entriesDropped = shared.getU64(compaction + COMPACTION_ENTRIES_DROPPED)
     return {
       tables,
       entriesIn: shared.getU64(compaction + COMPACTION_ENTRIES_IN),
-      entriesDropped: shared.getU64(compaction + COMPACTION_ENTRIES_DROPPED),
+      entriesDropped: entriesDropped + (rules.rangesDropped ?? 0),
       bytesWritten: tables.reduce((sum, table) => sum + table.fileBytes, 0),
+      isFiltered: filter !== undefined && filter.changes > 0,
+      foldFailure: folder?.failure,
     }
   } catch (error) {
     output.discard()

@@ -10,6 +10,13 @@ import {
   EVENT_ROTATE,
   EVENT_WANTS_BLOCK,
   EVENT_YIELD,
+  MERGE_HEAP,
+  SOURCE_KEY,
+  SOURCE_KEY_LENGTH,
+  SOURCE_KIND,
+  SOURCE_SEQNO,
+  SOURCE_VALUE,
+  SOURCE_VALUE_LENGTH,
   TABLE_SUMS_BYTES,
   TABLE_SUMS_HASHES,
   TABLE_SUMS_HASHES_CAPACITY,
@@ -26,19 +33,49 @@ import {
   TABLE_SUMS_WEAK_RECLAIMABLE,
 } from '../../src/shared/kernel/layout.js'
 import {
+  COMPACTION_APPLIES,
   COMPACTION_BLOCK_SIZE,
   COMPACTION_BYTES,
   COMPACTION_ENTRIES_DROPPED,
   COMPACTION_ENTRIES_IN,
   COMPACTION_EVICT,
   COMPACTION_EXACT,
+  COMPACTION_FILTERS,
+  COMPACTION_FOLD,
   COMPACTION_KEY,
   COMPACTION_MERGE,
+  COMPACTION_RANGES,
+  COMPACTION_REPLACEMENT,
+  COMPACTION_REPLACEMENT_LENGTH,
   COMPACTION_ROTATE,
   COMPACTION_SUMS,
+  COMPACTION_UNSURE_RANGES,
+  COMPACTION_VERDICT,
   COMPACTION_WATERMARK,
   COMPACTION_WRITER,
+  EVENT_FILTER,
+  EVENT_FOLD,
+  EVENT_FOLD_SPACE,
+  FOLD_AS_IT_IS,
+  FOLD_BYTES,
+  FOLD_CAPACITY,
+  FOLD_DONE,
+  FOLD_HAS_BASE,
+  FOLD_OUT,
+  FOLD_OUTCOME,
+  FOLD_RESULT,
+  FOLD_RESULT_LENGTH,
+  FOLD_ROW_BYTES,
+  FOLD_ROW_LENGTH,
+  FOLD_ROW_VALUE,
+  FOLD_ROWS,
+  VERDICT_DESTROY,
+  VERDICT_KEEP,
+  VERDICT_REMOVE,
+  VERDICT_REMOVE_WEAK,
+  VERDICT_REPLACE,
 } from '../../src/shared/kernel/layout-compaction.js'
+import type { CompactionRules } from '../../src/shared/kernel/reference/compaction-stream.js'
 import { decodeDataBody } from '../../src/shared/kernel/reference/restart-block.js'
 import type { Version } from '../../src/shared/kernel/reference/version.js'
 import type { Workspace } from '../../src/shared/memory/workspace.js'
@@ -51,6 +88,12 @@ export interface CompactionCall {
   readonly watermark: number
   readonly evicts: boolean
   readonly isExact?: boolean
+  /** Address of a published state, and of a list of sets. */
+  readonly rangesAddress?: number
+  readonly unsureAddress?: number
+  readonly applies?: boolean
+  readonly fold?: CompactionRules['fold']
+  readonly filter?: CompactionRules['filter']
   readonly blockSize: number
   readonly restartInterval?: number
   readonly hashRatio?: number
@@ -96,6 +139,9 @@ class CompactionRun {
   readonly #sums: number
   readonly #compaction: number
   readonly #pieces: number[] = []
+  readonly #call: CompactionCall
+  #fold = 0
+  #foldBytes = 0
   #blocks: Version[][] = []
   #hashes: bigint[] = []
 
@@ -115,6 +161,15 @@ class CompactionRun {
     set(COMPACTION_EXACT, call.isExact === true ? 1 : 0)
     set(COMPACTION_BLOCK_SIZE, call.blockSize)
     set(COMPACTION_KEY, this.#take(KEY_ROOM))
+    set(COMPACTION_RANGES, call.rangesAddress ?? 0)
+    set(COMPACTION_UNSURE_RANGES, call.unsureAddress ?? 0)
+    set(COMPACTION_APPLIES, call.applies ? 1 : 0)
+    set(COMPACTION_FILTERS, call.filter ? 1 : 0)
+    this.#call = call
+    if (call.fold !== undefined) {
+      this.#fold = this.#take(FOLD_BYTES)
+      set(COMPACTION_FOLD, this.#fold)
+    }
     shared.setU64(this.#compaction + COMPACTION_WATERMARK, call.watermark)
     shared.setU32(this.#sums + TABLE_SUMS_LAST_KEY, this.#take(KEY_ROOM))
     if (hashCapacity > 0) {
@@ -136,6 +191,9 @@ class CompactionRun {
       if (event === EVENT_WANTS_BLOCK) merge.giveWanted()
       else if (event === EVENT_NO_SPACE) this.#builder.grow()
       else if (event === EVENT_HASHES_FULL) this.#takeHashes()
+      else if (event === EVENT_FOLD_SPACE) this.#growFold()
+      else if (event === EVENT_FOLD) this.#foldRows()
+      else if (event === EVENT_FILTER) this.#judge(merge)
       else if (event === EVENT_BLOCK_FULL) {
         this.#takeBlock()
         setRotate()
@@ -157,6 +215,66 @@ class CompactionRun {
     this.#workspace.shared.bytes.fill(0, address, address + bytes)
     this.#pieces.push(address)
     return address
+  }
+
+  /** Ever so slowly, so that it happens often. */
+  #growFold(): void {
+    const { shared } = this.#workspace
+    const old = shared.getU32(this.#fold + FOLD_OUT)
+    const fresh = this.#take(this.#foldBytes + 40)
+    shared.bytes.copyWithin(fresh, old, old + this.#foldBytes)
+    this.#foldBytes += 40
+    shared.setU32(this.#fold + FOLD_OUT, fresh)
+    shared.setU32(this.#fold + FOLD_CAPACITY, this.#foldBytes)
+  }
+
+  #foldRows(): void {
+    const { shared } = this.#workspace
+    const values: Uint8Array[] = []
+    let row = shared.getU32(this.#fold + FOLD_OUT)
+    for (let i = shared.getU32(this.#fold + FOLD_ROWS); i > 0; i--) {
+      const length = shared.getU32(row + FOLD_ROW_LENGTH)
+      values.push(shared.copy(row + FOLD_ROW_VALUE, length))
+      row += shared.getU32(row + FOLD_ROW_BYTES)
+    }
+    const base = shared.getU32(this.#fold + FOLD_HAS_BASE) === 1 ? values.pop() : undefined
+    const result = this.#call.fold?.(base, values.reverse())
+    const set = (field: number, value: number): void => shared.setU32(this.#fold + field, value)
+    set(FOLD_OUTCOME, result === undefined ? FOLD_AS_IT_IS : FOLD_DONE)
+    if (result === undefined) return
+    const at = this.#take(result.length + 8)
+    shared.bytes.set(result, at)
+    set(FOLD_RESULT, at)
+    set(FOLD_RESULT_LENGTH, result.length)
+  }
+
+  #judge(merge: KernelMerge): void {
+    const { shared } = this.#workspace
+    const source = shared.getU32(shared.getU32(merge.address + MERGE_HEAP))
+    const at = (field: number): number => shared.getU32(source + field)
+    const verdict = this.#call.filter?.({
+      key: shared.copy(at(SOURCE_KEY), at(SOURCE_KEY_LENGTH)),
+      seqno: shared.getU64(source + SOURCE_SEQNO),
+      kind: at(SOURCE_KIND),
+      value: shared.copy(at(SOURCE_VALUE), at(SOURCE_VALUE_LENGTH)),
+    })
+    const set = (field: number, value: number): void =>
+      shared.setU32(this.#compaction + field, value)
+    if (typeof verdict === 'object') {
+      const place = this.#take(verdict.replace.length + 8)
+      shared.bytes.set(verdict.replace, place)
+      set(COMPACTION_REPLACEMENT, place)
+      set(COMPACTION_REPLACEMENT_LENGTH, verdict.replace.length)
+      set(COMPACTION_VERDICT, VERDICT_REPLACE)
+      return
+    }
+    const codes = {
+      keep: VERDICT_KEEP,
+      remove: VERDICT_REMOVE,
+      removeWeak: VERDICT_REMOVE_WEAK,
+      destroy: VERDICT_DESTROY,
+    }
+    set(COMPACTION_VERDICT, codes[verdict ?? 'keep'])
   }
 
   #takeBlock(): void {

@@ -81,7 +81,7 @@ export class OperandReads {
     versions: readonly KeyVersion[],
   ): Uint8Array | undefined {
     const covered = this.#coveringSeqno(view, key, seqno)
-    return resolveOperands(key, versions, covered, this.#core.settings.mergeOperator)
+    return resolveOperands(key, versions, covered, this.#core.code.mergeOperator)
   }
 
   /** The highest seqno of a visible range tombstone that covers the key; -1 for none. */

@@ -2,7 +2,7 @@
  * Resolves a key whose newest visible version is a merge operand (semantics.md 20.2). Pure but for the operator.
  */
 import { VarveError } from '../../shared/base/errors.js'
-import type { MergeOperator } from '../../shared/iterator/read-view.js'
+import type { MergeOperator } from '../../shared/base/merge-operator.js'
 import {
   KIND_INDIRECTION,
   KIND_MERGE_OPERAND,

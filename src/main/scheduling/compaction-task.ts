@@ -5,20 +5,23 @@
  * I2: a merge installs all outputs and removes all inputs in one step, or nothing; nothing where `clear` took an input.
  */
 import { LEVEL_COUNT } from '../../shared/base/limits.js'
-import type { CompactionJob, TableInput } from '../../shared/jobs/jobs.js'
+import type { CompactionJob, JobResult, TableInput } from '../../shared/jobs/jobs.js'
 import { givenDictionary } from '../options.js'
 import type { CompactionInput, CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
+import type { Version } from '../version/version.js'
 import {
   abandonTables,
   collectedBelow,
   discardTables,
   exactFrom,
   openProposals,
+  reportFoldFailure,
   type Watermark,
 } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
+import { HeldRanges, lowestUnflushed, spansOutside } from './job-ranges.js'
 import { withJobMemory } from './job-region.js'
 import { outputPlan } from './output-plan.js'
 
@@ -108,10 +111,11 @@ async function merge(
   const bytesRead = tables.reduce((sum, table) => sum + table.fileBytes, 0)
   // The files stay while the job reads them, whatever is installed meanwhile; memtables need not.
   for (const table of tables) table.acquire()
+  const ranges = new HeldRanges(core, [], watermark.seqno)
   try {
     const result = await withJobMemory(core.environment, ({ region, control }) => {
-      const job = compactionJob(core, input, bytesRead, watermark)
-      return executor.run({ ...job, region, control })
+      const job = compactionJob(core, input, tables, bytesRead, watermark)
+      return executor.run({ ...job, ranges: ranges.plain, region, control })
     })
     const outputs = openProposals(core, result)
     const ids = new Set(input.tableIds)
@@ -122,19 +126,16 @@ async function merge(
     }
     try {
       const next = core.latest.version.withMerged(ids, outputs, input.destination)
-      const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
-      core.install(
-        next,
-        new Set(),
-        exactFrom(result, watermark, highest),
-        collectedBelow(result, watermark, highest),
-      )
+      installMerged(core, next, tables, result, watermark)
     } catch (error) {
       abandonTables(outputs)
       throw error
     }
     for (const table of tables) table.markObsolete()
-    core.history.collect(watermark.seqno)
+    // What a filter removed moved the visible seqno on: what is older serves snapshots only.
+    const isMoved = result.isFiltered && watermark.isExact
+    core.history.collect(isMoved ? core.automaticWatermark() : watermark.seqno)
+    reportFoldFailure(core, result)
     return {
       action: 'merged',
       destination: input.destination,
@@ -144,8 +145,35 @@ async function merge(
       bytesWritten: result.bytesWritten,
     }
   } finally {
+    ranges[Symbol.dispose]()
     for (const table of tables) table.release()
   }
+}
+
+/**
+ * Makes `next` the latest version. What a filter changed is changed at a seqno of its own, whatever the watermark: readers
+ * from before it stay with the version before (semantics.md 19).
+ */
+function installMerged(
+  core: TreeCore,
+  next: Version,
+  tables: readonly Table[],
+  result: JobResult,
+  watermark: Watermark,
+): void {
+  if (result.isFiltered) {
+    const install = core.seqno.next()
+    core.install(next, new Set(), install + 1, install + 1)
+    core.visibleSeqno.fetchMax(install + 1)
+    return
+  }
+  const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
+  core.install(
+    next,
+    new Set(),
+    exactFrom(result, watermark, highest),
+    collectedBelow(result, watermark, highest),
+  )
 }
 
 /** The chosen tables as sources, newest first: each run of the version gives one. */
@@ -172,17 +200,21 @@ function inputRuns(core: TreeCore, ids: ReadonlySet<number>): TableInput[][] {
 function compactionJob(
   core: TreeCore,
   input: CompactionInput,
+  tables: readonly Table[],
   inputBytes: number,
   watermark: Watermark,
-): Omit<CompactionJob, 'region' | 'control'> {
+): Omit<CompactionJob, 'region' | 'control' | 'ranges'> {
   const level = { destination: input.destination, canonical: input.canonicalLevel }
+  const isLastLevel = input.destination === LEVEL_COUNT - 1
   return {
     kind: 'compaction',
     code: core.code.references,
     watermark: watermark.seqno,
     isExact: watermark.isExact,
     runs: inputRuns(core, new Set(input.tableIds)),
-    isLastLevel: input.destination === LEVEL_COUNT - 1,
+    isLastLevel,
+    outside: isLastLevel ? spansOutside(core, tables) : [],
+    lowestUnflushed: lowestUnflushed(core),
     dictionary: givenDictionary(core.settings),
     output: outputPlan(core, level, input.targetBytes, inputBytes),
   }

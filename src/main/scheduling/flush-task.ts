@@ -7,11 +7,13 @@
  * I4: `beforeFlush` has ended before the manifest names what was flushed, and 'flush' is emitted before anything else
  *     can happen to it: no compaction has touched a table that an external log has not heard of.
  */
+import { decodeError } from '../../shared/base/errors.js'
 import type { FlushJob, JobResult } from '../../shared/jobs/jobs.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Memtable } from '../version/memtable.js'
 import type { Table } from '../version/table.js'
 import type { JobExecutor } from './job-executor.js'
+import { HeldRanges } from './job-ranges.js'
 import { withJobMemory } from './job-region.js'
 import { outputPlan } from './output-plan.js'
 
@@ -51,6 +53,11 @@ export function collectedBelow(
 ): number {
   if (result.entriesDropped === 0) return 0
   return watermark.isExact ? watermark.seqno : highestInput + 1
+}
+
+/** Tells of a merge operator that refused: what it refused was kept, so the job did not fail. */
+export function reportFoldFailure(core: TreeCore, { foldFailure }: JobResult): void {
+  if (foldFailure !== undefined) core.reportError(decodeError(foldFailure))
 }
 
 /** Opens all proposed tables, or none. */
@@ -96,12 +103,14 @@ export async function runFlushTask(
   const highest = sealed.reduce((most, memtable) => Math.max(most, memtable.highestSeqno ?? 0), 0)
   // They stay while the job reads them, even where the tree is cleared meanwhile.
   for (const memtable of sealed) memtable.acquire()
+  const ranges = new HeldRanges(core, [...sealed].reverse(), watermark.seqno)
   let result: JobResult
   try {
     result = await withJobMemory(core.environment, ({ region, control }) =>
-      executor.run(flushJob(core, sealed, { region, control, watermark })),
+      executor.run(flushJob(core, sealed, { region, control, watermark, ranges: ranges.plain })),
     )
   } finally {
+    ranges[Symbol.dispose]()
     for (const memtable of sealed) memtable.release()
   }
   const tables = openProposals(core, result)
@@ -134,6 +143,7 @@ export async function runFlushTask(
   }
   core.history.collect(watermark.seqno)
   core.lastError = undefined
+  reportFoldFailure(core, result)
   const flushed = {
     memtableCount: sealed.length,
     tableCount: tables.length,
@@ -147,7 +157,7 @@ export async function runFlushTask(
 function flushJob(
   core: TreeCore,
   sealed: readonly Memtable[],
-  given: Pick<FlushJob, 'region' | 'control'> & { readonly watermark: Watermark },
+  given: Pick<FlushJob, 'region' | 'control' | 'ranges'> & { readonly watermark: Watermark },
 ): FlushJob {
   const newestFirst = [...sealed].reverse()
   const bytes = sealed.reduce((sum, memtable) => sum + memtable.usedBytes, 0)
@@ -156,6 +166,7 @@ function flushJob(
     code: core.code.references,
     region: given.region,
     control: given.control,
+    ranges: given.ranges,
     watermark: given.watermark.seqno,
     isExact: given.watermark.isExact,
     memtables: newestFirst.map((memtable) => memtable.address),

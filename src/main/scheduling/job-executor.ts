@@ -14,27 +14,54 @@ export interface JobExecutor {
 
 /** The actors' module, loaded when the first job runs in process: main imports nothing of the workers' plane. */
 type Actors = {
-  runJob(shared: SharedMemory, fs: FileSystem, job: Job, code: JobCode): JobResult
+  jobSteps(
+    shared: SharedMemory,
+    fs: FileSystem,
+    job: Job,
+    code: JobCode,
+  ): Generator<undefined, JobResult, undefined>
 }
 let actors: Promise<Actors> | undefined
 
-/** Runs jobs on the calling thread, one after the other, each in a turn of the event loop of its own. */
+/** How long a job that runs the user's own objects keeps the event loop at a time; it must not be felt. */
+const SLICE_MS = 4
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+export interface InProcessOptions {
+  /** True: jobs give way to the event loop every few milliseconds. False: each runs in one turn. */
+  readonly isSliced: boolean
+  /** Called for each job. */
+  readonly onJob: () => void
+}
+
+/** Runs jobs on the calling thread, each in turns of the event loop of its own. */
 export class InProcessExecutor implements JobExecutor {
   readonly #shared: SharedMemory
   readonly #fs: FileSystem
   readonly #code: JobCode
+  readonly #options: InProcessOptions
 
   /** @param code what the tree's jobs run of the user's, as this thread has it */
-  constructor(shared: SharedMemory, fs: FileSystem, code: JobCode) {
+  constructor(shared: SharedMemory, fs: FileSystem, code: JobCode, options: InProcessOptions) {
     this.#shared = shared
     this.#fs = fs
     this.#code = code
+    this.#options = options
   }
 
   async run(job: Job): Promise<JobResult> {
     actors ??= import(new URL('../../workers/actors.js', import.meta.url).href) as Promise<Actors>
-    const { runJob } = await actors
-    await new Promise((resolve) => setImmediate(resolve))
-    return runJob(this.#shared, this.#fs, job, this.#code)
+    const { jobSteps } = await actors
+    this.#options.onJob()
+    const steps = jobSteps(this.#shared, this.#fs, job, this.#code)
+    for (;;) {
+      await nextTurn()
+      const until = this.#options.isSliced ? performance.now() + SLICE_MS : Number.POSITIVE_INFINITY
+      do {
+        const step = steps.next()
+        if (step.done === true) return step.value
+      } while (performance.now() < until)
+    }
   }
 }

@@ -14,6 +14,7 @@ import {
   MEMTABLE_ENTRY_COUNT,
   MEMTABLE_KIND_COUNTS,
   MEMTABLE_SEQNO_MAX,
+  MEMTABLE_SEQNO_MIN,
   MEMTABLE_USED_BYTES,
 } from '../../shared/kernel/layout.js'
 import { MEMTABLE_RANGE_COUNT } from '../../shared/kernel/layout-ranges.js'
@@ -74,6 +75,13 @@ export class Memtable {
   /** Highest seqno of anything in it; undefined where it is empty. */
   get highestSeqno(): number | undefined {
     return this.isEmpty ? undefined : this.#shared.getU64(this.address + MEMTABLE_SEQNO_MAX)
+  }
+
+  /** Lowest seqno of anything in it; the largest number where it is empty. */
+  get lowestSeqno(): number {
+    return this.isEmpty
+      ? Number.MAX_SAFE_INTEGER
+      : this.#shared.getU64(this.address + MEMTABLE_SEQNO_MIN)
   }
 
   acquire(): void {

@@ -38,11 +38,12 @@ export abstract class WriteOperations extends StatisticsOperations {
   }
 
   /**
-   * Deletes a key that was inserted once since its last delete. Tombstone and value vanish together at the first
+   * Deletes a key that was inserted once since its last `removeWeak`. Tombstone and value vanish together at the first
    * flush or merge that sees both, where {@link remove} leaves a tombstone until the last level.
    *
-   * Where the key was inserted more often, it reads as deleted all the same, but older versions may come back once the
-   * pair is gone: when in doubt, `remove`. As {@link insert} otherwise.
+   * A key that was inserted more often, merged into, or deleted by `remove` in between reads as deleted all the same, but
+   * older versions of it may come back once the pair is gone: when in doubt, `remove`. Range deletes in between do no
+   * harm. As {@link insert} otherwise.
    */
   removeWeak(key: BytesLike, seqno?: number): boolean {
     return this.writer.write(KIND_WEAK_TOMBSTONE, key, '', seqno)

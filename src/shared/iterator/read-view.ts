@@ -4,15 +4,6 @@
  */
 import type { ResidentTable } from '../table/resident-table.js'
 
-/** A user's fold of operands (semantics.md 20). */
-export interface MergeOperator {
-  /**
-   * Folds `operands`, oldest first and at least one, onto `base` (undefined where the key has none).
-   * Must be deterministic and associative: a result may be fed back as base or as operand. Throws to refuse.
-   */
-  merge(key: Uint8Array, base: Uint8Array | undefined, operands: readonly Uint8Array[]): Uint8Array
-}
-
 /** One run: its tables ascending by key, and the level it belongs to. */
 export interface ViewRun {
   readonly level: number

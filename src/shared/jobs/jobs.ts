@@ -5,7 +5,9 @@
  * I1: an actor writes only inside its region, its output folder, and the ids it was given.
  * I2: a result is a proposal; main installs it or drops it.
  */
+import type { EncodedError } from '../base/errors.js'
 import type { Compression } from '../format/compression.js'
+import type { RangeTombstone } from '../format/range-tombstone.js'
 import type { TableProposal } from '../table/table-proposal.js'
 import type { TableShape } from '../table/table-writer.js'
 import type { JobCodeReferences } from './job-code.js'
@@ -41,11 +43,27 @@ interface JobBase {
   readonly output: OutputPlan
 }
 
+/** What a job that drops or folds must know of range tombstones elsewhere (semantics.md 18.2, 21.6). */
+export interface JobRanges {
+  /** A published state: range tombstones that are as durable as what the job writes. 0 where there are none. */
+  readonly state: number
+  /** Others, in write buffers that the job does not write out: what lies on both sides of one is never folded. */
+  readonly unsure: readonly RangeTombstone[]
+}
+
+/** Keys that something outside a merge may hold, and its lowest seqno. */
+export interface KeySpan {
+  readonly min: Uint8Array
+  readonly max: Uint8Array
+  readonly lowestSeqno: number
+}
+
 /** Sealed memtables to tables of L0. */
 export interface FlushJob extends JobBase {
   readonly kind: 'flush'
   /** Addresses, newest first. */
   readonly memtables: readonly number[]
+  readonly ranges: JobRanges
 }
 
 /** A table to be read. */
@@ -63,6 +81,11 @@ export interface CompactionJob extends JobBase {
   readonly runs: readonly (readonly TableInput[])[]
   /** True where nothing lies below the output: tombstones that cover nothing more go. */
   readonly isLastLevel: boolean
+  readonly ranges: JobRanges
+  /** Tables outside that keep a range tombstone of the inputs from being dropped once it has been applied. */
+  readonly outside: readonly KeySpan[]
+  /** No write buffer holds anything with a lower seqno. */
+  readonly lowestUnflushed: number
   /** Dictionary of the inputs, where the tree has one. */
   readonly dictionary: Extract<Compression, { kind: 'zstdDict' }> | undefined
 }
@@ -84,4 +107,8 @@ export interface JobResult {
   readonly entriesIn: number
   readonly entriesDropped: number
   readonly bytesWritten: number
+  /** True where a compaction filter changed something, whatever the watermark says. */
+  readonly isFiltered: boolean
+  /** The first refusal of the merge operator; the operands were kept. */
+  readonly foldFailure: EncodedError | undefined
 }

@@ -12,6 +12,7 @@ import {
   ENTRY_SEQNO,
   ENTRY_VALUE_LENGTH,
 } from '../kernel/layout.js'
+import { RANGE_LIST_COUNT, RANGE_LIST_SETS, RANGE_LIST_UPTO } from '../kernel/layout-ranges.js'
 import type { Workspace } from '../memory/workspace.js'
 
 export class RangeSet {
@@ -67,6 +68,33 @@ export class RangeSet {
       shared.setU32(addresses + 4 * i, record)
       record += recordBytes(one)
     }
+  }
+}
+
+/** The LIST of one set, or an empty one: how a job is told of range tombstones that lie in no published state. */
+export class RangeList {
+  /** 0 for an empty list. */
+  readonly address: number
+  readonly #workspace: Workspace
+  readonly #set: RangeSet | undefined
+
+  constructor(workspace: Workspace, tombstones: readonly RangeTombstone[]) {
+    const { shared, heap } = workspace
+    this.#workspace = workspace
+    if (tombstones.length === 0) {
+      this.address = 0
+      return
+    }
+    this.#set = new RangeSet(workspace, tombstones)
+    this.address = heap.allocate(RANGE_LIST_SETS + 4)
+    shared.setU32(this.address + RANGE_LIST_COUNT, 1)
+    shared.setU32(this.address + RANGE_LIST_UPTO, 0)
+    shared.setU32(this.address + RANGE_LIST_SETS, this.#set.address)
+  }
+
+  dispose(): void {
+    if (this.address !== 0) this.#workspace.heap.free(this.address)
+    this.#set?.dispose()
   }
 }
 

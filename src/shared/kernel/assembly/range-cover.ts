@@ -109,6 +109,11 @@ function memtable_cover(memtable: usize, key: usize, keyLength: i32, seqno: u64,
     if (compare_keys(key, keyLength, record_end(record), record_end_length(record)) >= 0) continue
     best = recordSeqno + 1
   }
+  return list_cover(list, key, keyLength, seqno, best)
+}
+
+/** As {@link state_cover}, of the sets of a list; 0 for an empty one. */
+export function list_cover(list: usize, key: usize, keyLength: i32, seqno: u64, best: u64): u64 {
   for (let i = list_count(list) - 1; i >= 0; i--) {
     best = range_set_cover(list_set(list, i), key, keyLength, seqno, best)
   }

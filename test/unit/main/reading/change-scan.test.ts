@@ -5,7 +5,7 @@ import { ManifestWriter } from '../../../../src/main/manifest/manifest-writer.js
 import { resolveOptions } from '../../../../src/main/options.js'
 import { changesOf } from '../../../../src/main/reading/change-scan.js'
 import { TreeCore } from '../../../../src/main/tree-core.js'
-import { NO_CODE } from '../../../../src/main/user-code-options.js'
+import { resolveCode } from '../../../../src/main/user-code-options.js'
 import { Version } from '../../../../src/main/version/version.js'
 import { WriteBatch } from '../../../../src/main/writing/write-batch.js'
 import { Writer } from '../../../../src/main/writing/writer.js'
@@ -15,6 +15,7 @@ import { Random, runSeed } from '../../../support/random.js'
 
 const seed = runSeed()
 t.comment(`SEED=${seed}`)
+const code = await resolveCode({})
 
 function newCore(): { core: TreeCore; writer: Writer } {
   const settings = resolveOptions({ fs: new MemoryFileSystem(), maintenance: 'manual' })
@@ -27,7 +28,7 @@ function newCore(): { core: TreeCore; writer: Writer } {
   const core = new TreeCore({
     root: '/db',
     settings,
-    code: NO_CODE,
+    code,
     lock,
     manifest,
     nextTableId: 0,
