@@ -153,3 +153,54 @@ t.test('three segments of blocks that fill one each', async (t) => {
   t.ok(test.cache.stats().usedBytes <= 96 << 10)
   test.cache.dispose()
 })
+
+for (const segmentCount of [4, 5, 8, 32]) {
+  t.test(`pinned blocks stay where they are in ${segmentCount} segments`, async (t) => {
+    const test = new TestCache(segmentCount * (32 << 10))
+    const { cache } = test
+    const pinnable = Math.min(segmentCount >> 1, segmentCount - 3)
+    const lengthOf = (offset: number): number => 1 + new Random(offset).below(9000)
+    const pins: { at: number; bytes: Uint8Array }[] = []
+    const wrong: string[] = []
+    let refused = 0
+    for (let i = 0; i < 30_000; i++) {
+      const offset = random.below(random.pick([10, 3000])) * 4096
+      if (!test.find(1, offset)) {
+        const bytes = contentOf(1, offset, lengthOf(offset))
+        if (!test.insert(1, offset, bytes, random.chance(0.2))) wrong.push('an insertion failed')
+      }
+      if (random.chance(0.1)) {
+        const at = cache.find(1, offset)
+        if (cache.pin(at)) pins.push({ at, bytes: contentOf(1, offset, lengthOf(offset)) })
+        else refused++
+      }
+      if (pins.length > 0 && random.chance(pins.length > 40 ? 0.9 : 0.08)) {
+        const [pin] = pins.splice(random.below(pins.length), 1)
+        cache.unpin(pin!.at)
+      }
+      if (cache.pinnedSegmentCount > pinnable) wrong.push('too much is pinned')
+      const { at, bytes } = pins[i % Math.max(1, pins.length)] ?? { at: 0, bytes: Uint8Array.of() }
+      if (Buffer.compare(shared.view(at, bytes.length), bytes) !== 0) wrong.push('a pin has moved')
+    }
+    t.strictSame(wrong.slice(0, 3), [])
+    t.ok(refused > 0, `${refused} pins were refused`)
+    for (const { at } of pins) cache.unpin(at)
+    t.equal(cache.pinnedSegmentCount, 0)
+    test.cache.dispose()
+  })
+}
+
+t.test(
+  'nothing is pinned in a cache of three segments, in one that is off, or outside',
+  async (t) => {
+    const test = new TestCache(96 << 10)
+    test.insert(1, 0, Uint8Array.of(1, 2, 3))
+    t.notOk(test.cache.pin(test.cache.find(1, 0)))
+    t.notOk(test.cache.pin(0))
+    t.notOk(test.cache.pin(source))
+    test.cache.dispose()
+    const off = new TestCache(0)
+    t.notOk(off.cache.pin(source))
+    off.cache.dispose()
+  },
+)

@@ -81,6 +81,7 @@ const CONTRACT = [
   'ribbon_scratch_bytes',
   'ribbon_size_max',
   'ribbon_validate',
+  'run_cursor_advance',
   'run_cursor_give',
   'run_cursor_release',
   'run_cursor_seek',

@@ -17,6 +17,7 @@ import {
   READ_GIVEN,
   READ_KEY,
   READ_KEY_LENGTH,
+  READ_OUTCOME,
   READ_PRESENT,
   READ_SEQNO,
   READ_STATE,
@@ -80,16 +81,44 @@ class Reader {
     return found
   }
 
+  /** Starts reads of many keys in one call: of each the version, undefined for none, or that it wants a block. */
+  batch(
+    keys: readonly Uint8Array[],
+    seqno: number,
+    copyBytes: number,
+  ): (Version | 'wants' | undefined)[] {
+    const reads = heap.allocate(READ_BYTES * keys.length)
+    const out = heap.allocate(copyBytes + 8)
+    const places = keys.map((key) => heap.allocate(key.length))
+    keys.forEach((key, i) => {
+      shared.bytes.set(key, places[i])
+      shared.setU32(reads + i * READ_BYTES + READ_KEY, places[i]!)
+      shared.setU32(reads + i * READ_BYTES + READ_KEY_LENGTH, key.length)
+    })
+    const cache = this.#cache.address
+    const { kernel } = shared
+    const copied = kernel.point_read_batch(
+      ...([reads, keys.length, this.#state, cache, seqno, out, copyBytes] as const),
+    )
+    if (copied > copyBytes) throw new Error('more was copied than there is room for')
+    const found = keys.map((key, i) => {
+      const read = reads + i * READ_BYTES
+      const outcome = shared.getU32(read + READ_OUTCOME)
+      return outcome === READ_WANTS_BLOCK ? 'wants' : this.#result(outcome, key, read)
+    })
+    for (const piece of [reads, out, ...places]) heap.free(piece)
+    return found
+  }
+
   dispose(): void {
     this.#provider.dispose()
     this.#cache.dispose()
     for (const piece of [this.#read, this.#key]) heap.free(piece)
   }
 
-  #result(result: number, key: Uint8Array): Version | undefined {
+  #result(result: number, key: Uint8Array, read = this.#read): Version | undefined {
     if (result === READ_ABSENT) return undefined
     if (result !== READ_PRESENT) throw new Error(`result ${result}`)
-    const read = this.#read
     const at = shared.getU32(read + READ_FOUND_VALUE)
     return {
       key,
@@ -137,6 +166,7 @@ for (const [name, capacityBytes] of [
   t.test(`random states, ${name}`, async (t) => {
     const wrong: string[] = []
     wanted = 0
+    let answered = 0
     for (let round = 0; round < 40; round++) {
       const { keys, plain, runs, address, seqnoEnd } = states.random()
       const reader = new Reader(capacityBytes, runs, address)
@@ -149,10 +179,21 @@ for (const [name, capacityBytes] of [
           if (one !== other) wrong.push(`at ${seqno}: found ${one}, expected ${other}`)
         }
       }
+      for (const seqno of [0, seqnoEnd, random.below(seqnoEnd)]) {
+        const some = Array.from({ length: 1 + random.below(30) }, () => random.pick(keys))
+        reader.batch(some, seqno, random.pick([0, 50, 10_000])).forEach((found, i) => {
+          if (found === 'wants') return
+          answered++
+          const expected = readPoint(plain, some[i]!, seqno)
+          const [one, other] = [found, expected].map((version) => version && show(version))
+          if (one !== other) wrong.push(`together at ${seqno}: found ${one}, expected ${other}`)
+        })
+      }
       reader.dispose()
       states.release()
     }
     t.strictSame(wrong.slice(0, 5), [])
+    t.ok(answered > 100, `${answered} of a batch were answered by memory alone`)
     t.ok(wanted > 100, `${wanted} blocks were wanted`)
   })
 }

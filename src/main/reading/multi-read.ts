@@ -11,11 +11,15 @@
  */
 import type { ReadView } from '../../shared/iterator/read-view.js'
 import {
+  READ_ABSENT,
   READ_BYTES,
+  READ_FOUND_VALUE,
+  READ_FOUND_VALUE_LENGTH,
   READ_GIVEN,
   READ_KEY,
   READ_KEY_LENGTH,
   READ_OUTCOME,
+  READ_PRESENT,
   READ_WANTS_BLOCK,
 } from '../../shared/kernel/layout.js'
 import type { Workspace } from '../../shared/memory/workspace.js'
@@ -32,6 +36,9 @@ import type { PointReader } from './point-reader.js'
 
 /** Keys that are read together: more are read in several goes. */
 export const MULTI_READ_KEYS_MAX = 1024
+
+/** Values that memory holds come out in one copy of this size at most; what one of them keeps in memory is all of it. */
+const COPY_BYTES_MAX = 32 * 1024
 
 /** A block that some of the reads wait for, by their numbers. */
 interface SharedBlock extends WantedBlock {
@@ -66,22 +73,24 @@ export class MultiRead implements Disposable {
     this.#view = view
     this.values = new Array<Buffer | undefined>(keys.length).fill(undefined)
     let bytes = 0
-    for (const key of keys) {
-      const length = byteLengthOf(key, 'key')
+    const lengths: number[] = []
+    for (let i = 0; i < keys.length; i++) {
+      const length = byteLengthOf(keys[i] as BytesLike, 'key')
       requireKeyLength(length)
+      lengths.push(length)
       bytes += length
     }
     this.#reads = heap.allocate(READ_BYTES * keys.length)
     this.#keys = heap.allocate(bytes + 8)
     let at = this.#keys
+    let read = this.#reads
     for (let i = 0; i < keys.length; i++) {
-      const key = keys[i] as BytesLike
-      const length = byteLengthOf(key, 'key')
-      placeBytes(shared, key, at, length)
-      const read = this.#reads + i * READ_BYTES
+      const length = lengths[i] as number
+      placeBytes(shared, keys[i] as BytesLike, at, length)
       shared.setU32(read + READ_KEY, at)
       shared.setU32(read + READ_KEY_LENGTH, length)
       at += length
+      read += READ_BYTES
     }
     try {
       this.#start(keys.length, seqno)
@@ -131,12 +140,43 @@ export class MultiRead implements Disposable {
   }
 
   #start(count: number, seqno: number): void {
-    const { shared } = this.#workspace
-    const cache = this.#points.provider.cacheAddress
+    const { shared, heap } = this.#workspace
+    const { provider } = this.#points
     const { stateAddress } = this.#view
-    shared.kernel.point_read_batch(this.#reads, count, stateAddress, cache, seqno)
+    const out = heap.allocate(COPY_BYTES_MAX)
+    try {
+      const cache = provider.cacheAddress
+      const copied = shared.kernel.point_read_batch(
+        this.#reads,
+        count,
+        stateAddress,
+        cache,
+        seqno,
+        out,
+        COPY_BYTES_MAX,
+      )
+      this.#takeCopied(count, out, copied)
+    } finally {
+      heap.free(out)
+    }
+  }
+
+  /** Takes what the first go found: values in the copy, and all others one by one. */
+  #takeCopied(count: number, out: number, copied: number): void {
+    const { shared } = this.#workspace
+    const copy = shared.copy(out, copied)
+    let read = this.#reads
     for (let i = 0; i < count; i++) {
-      this.#conclude(i, shared.getU32(this.#reads + i * READ_BYTES + READ_OUTCOME))
+      const outcome = shared.getU32(read + READ_OUTCOME)
+      const at = shared.getU32(read + READ_FOUND_VALUE) - out
+      if (outcome === READ_ABSENT) {
+        // Nothing to take.
+      } else if (outcome === READ_PRESENT && at >= 0 && at < copied) {
+        this.values[i] = copy.subarray(at, at + shared.getU32(read + READ_FOUND_VALUE_LENGTH))
+      } else {
+        this.#conclude(i, outcome)
+      }
+      read += READ_BYTES
     }
   }
 

@@ -17,6 +17,15 @@ import type { Workspace } from '../../shared/memory/workspace.js'
 
 const NOTHING = Buffer.alloc(0)
 
+/** Batches up to this size, those of short reads, share slabs: an allocation costs as much as a seek. */
+const SLAB_BATCH_BYTES_MAX = 4 * 1024
+
+/** As much as a large batch: what a Buffer that is kept keeps in memory at most, either way. */
+const SLAB_BYTES = 32 * 1024
+
+let slab: Buffer = NOTHING
+let slabTop = 0
+
 /** What rows are read through. */
 export interface RowSource {
   readonly workspace: Workspace
@@ -33,10 +42,10 @@ export class RowReader {
   readonly #range: ScanRange
   readonly #prefix: Uint8Array | undefined
   #scan: RangeScan | undefined
-  /** A copy of the batch that the row lies in, where it lay, and which one it is. */
+  /** A copy of the batch that the row lies in, which one that is, and what leads from its addresses to places there. */
   #copy: Buffer = NOTHING
-  #copiedFrom = 0
   #copiedNumber = 0
+  #shift = 0
 
   /** The scan is started when the first row is asked for. With a `prefix`, only keys that start with it come. */
   constructor(source: RowSource, range: ScanRange, prefix?: Uint8Array) {
@@ -79,14 +88,14 @@ export class RowReader {
   /** The caller's own copy of the row's key. */
   key(): Buffer {
     const copy = this.#copied()
-    const start = this.#row.keyAddress - this.#copiedFrom
+    const start = this.#row.keyAddress + this.#shift
     return copy.subarray(start, start + this.#row.keyLength)
   }
 
   /** The same of its value. */
   value(): Buffer {
     const copy = this.#copied()
-    const start = this.#row.valueAddress - this.#copiedFrom
+    const start = this.#row.valueAddress + this.#shift
     return copy.subarray(start, start + this.#row.valueLength)
   }
 
@@ -110,13 +119,23 @@ export class RowReader {
     const scan = this.#scan as RangeScan
     if (scan.batchNumber === this.#copiedNumber) return this.#copy
     const { batchAddress, batchLength } = scan
-    // Small ones come from Node's pool, large ones have memory of their own.
-    const copy = Buffer.allocUnsafe(batchLength)
-    copy.set(this.#source.workspace.shared.view(batchAddress, batchLength))
-    this.#copy = copy
-    this.#copiedFrom = batchAddress
+    const { buffer } = this.#source.workspace.shared
+    let at = 0
+    if (batchLength <= SLAB_BATCH_BYTES_MAX) {
+      if (slabTop + batchLength > slab.length) {
+        slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+        slabTop = 0
+      }
+      at = slabTop
+      slabTop += batchLength
+      this.#copy = slab
+    } else {
+      this.#copy = Buffer.allocUnsafeSlow(batchLength)
+    }
+    buffer.copy(this.#copy, at, batchAddress, batchAddress + batchLength)
+    this.#shift = at - batchAddress
     this.#copiedNumber = scan.batchNumber
-    return copy
+    return this.#copy
   }
 
   #start(): RangeScan {

@@ -127,6 +127,7 @@ export interface BlockKernel {
     keyLength: number,
     behind: number,
   ): void
+  run_cursor_advance(cursor: number, source: number): void
   run_cursor_give(cursor: number, source: number, block: number): void
   run_cursor_release(cursor: number): void
 
@@ -140,5 +141,7 @@ export interface BlockKernel {
     state: number,
     cache: number,
     seqno: number,
+    out: number,
+    capacity: number,
   ): number
 }

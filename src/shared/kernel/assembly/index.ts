@@ -48,7 +48,7 @@ export { table_add_at, table_sums_next_block, table_sums_reset } from './table-e
 export { ingest_commit, ingest_init, ingest_reserve } from './ingest-buffer'
 export { merge_build, source_set_entry } from './merge'
 export { merge_open, merge_release, merge_seek, merge_start } from './merge-open'
-export { run_cursor_give, run_cursor_release, run_cursor_seek } from './run-cursor'
+export { run_cursor_advance, run_cursor_give, run_cursor_release, run_cursor_seek } from './run-cursor'
 export { compaction_run } from './compaction-stream'
 export { scan_run } from './scan'
 export { point_read, point_read_batch } from './point-read'

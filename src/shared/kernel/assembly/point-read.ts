@@ -14,6 +14,7 @@ import {
   INDEX_COUNT,
   INDEX_RECORD_OFFSET,
   INDEX_RECORD_SIZE,
+  KIND_VALUE,
   READ_ABSENT,
   READ_BYTES,
   READ_CACHE,
@@ -318,11 +319,20 @@ export function point_read(read: usize): i32 {
 
 /**
  * Starts `count` reads that lie one behind the other at `reads`, with READ_KEY and READ_KEY_LENGTH set: each goes as far
- * as memory goes. The number of those that want a block; READ_OUTCOME tells what became of each.
+ * as memory goes; READ_OUTCOME tells what became of it. Values that are found are copied to `out`, back to back, and
+ * READ_FOUND_VALUE names the copy, as long as they fit `capacity` bytes. Returns the bytes copied.
  */
-export function point_read_batch(reads: usize, count: i32, state: usize, cache: usize, seqno: f64): i32 {
+export function point_read_batch(
+  reads: usize,
+  count: i32,
+  state: usize,
+  cache: usize,
+  seqno: f64,
+  out: usize,
+  capacity: u32,
+): i32 {
   const limit = <u64>seqno
-  let wanting = 0
+  let top: u32 = 0
   for (let i = 0; i < count; i++) {
     const read = reads + <usize>i * READ_BYTES
     store<u32>(read, <u32>state, READ_STATE)
@@ -334,7 +344,12 @@ export function point_read_batch(reads: usize, count: i32, state: usize, cache: 
     store<u32>(read, 0, READ_GIVEN)
     const outcome = point_read(read)
     store<i32>(read, outcome, READ_OUTCOME)
-    if (outcome == READ_WANTS_BLOCK) wanting++
+    if (outcome != READ_PRESENT || load<u32>(read, READ_FOUND_KIND) != KIND_VALUE) continue
+    const length = load<u32>(read, READ_FOUND_VALUE_LENGTH)
+    if (length > capacity - top) continue
+    memory.copy(out + <usize>top, <usize>load<u32>(read, READ_FOUND_VALUE), length)
+    store<u32>(read, <u32>out + top, READ_FOUND_VALUE)
+    top += length
   }
-  return wanting
+  return <i32>top
 }

@@ -3,7 +3,13 @@
  * search in them must find. The oracle of the converting and the searching kernels. Any thread;
  * tests only.
  */
-import { INDEX_HEADS, INDEX_RECORD_BYTES, RESIDENT_SLOT_BYTES, RESIDENT_SLOTS } from '../layout.js'
+import {
+  INDEX_HEADS,
+  INDEX_RECORD_BYTES,
+  RESIDENT_COUNT,
+  RESIDENT_SLOT_BYTES,
+  RESIDENT_SLOTS,
+} from '../layout.js'
 import type { IndexedBlock } from './block-writer.js'
 import { compareBytes } from './memtable.js'
 import { pushBytes, pushFixed, pushVarint, sharedPrefix, type Version } from './version.js'
@@ -94,4 +100,30 @@ export function searchIndex(
 ): number {
   const ends = blocks.map((block) => ({ key: block.endKey, seqno: block.seqno }))
   return searchEntries(ends, key, seqno)
+}
+
+/** The entries of a resident block, which may lie in a larger piece of memory. */
+export function decodeResidentBlock(block: Uint8Array): Version[] {
+  const view = new DataView(block.buffer, block.byteOffset, block.byteLength)
+  const count = view.getUint32(RESIDENT_COUNT, true)
+  return Array.from({ length: count }, (_, i) => {
+    let at = view.getUint32(RESIDENT_SLOTS + i * RESIDENT_SLOT_BYTES + 4, true)
+    const kind = block[at++] as number
+    const varint = (): number => {
+      let value = 0
+      for (let scale = 1; ; scale *= 128) {
+        const byte = block[at++] as number
+        value += (byte & 127) * scale
+        if (byte < 128) return value
+      }
+    }
+    const [seqno, keyLength, valueLength] = [varint(), varint(), varint()]
+    const value = at + keyLength
+    return {
+      key: block.slice(at, value),
+      seqno,
+      kind,
+      value: block.slice(value, value + valueLength),
+    }
+  })
 }
