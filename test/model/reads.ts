@@ -23,7 +23,7 @@ function same(found: Uint8Array | undefined, wanted: Buffer | undefined): boolea
   return wanted.equals(found)
 }
 
-function expectValue(
+export function expectValue(
   what: string,
   key: Buffer,
   found: Uint8Array | undefined,
@@ -35,7 +35,11 @@ function expectValue(
   )
 }
 
-function expectEntries(what: string, found: Iterable<Entry>, wanted: readonly Entry[]): void {
+export function expectEntries(
+  what: string,
+  found: Iterable<Entry>,
+  wanted: readonly Entry[],
+): void {
   let at = 0
   for (const [key, value] of found) {
     const entry = wanted[at++]
@@ -50,7 +54,10 @@ function expectEntries(what: string, found: Iterable<Entry>, wanted: readonly En
 }
 
 /** The seqno of a plain read, and the options that ask for it: mostly none. */
-function moment(session: Session, choice: number): { seqno: number; options: { seqno?: number } } {
+export function moment(
+  session: Session,
+  choice: number,
+): { seqno: number; options: { seqno?: number } } {
   const { visible } = session
   if (choice % 8 === 0) return { seqno: visible, options: { seqno: visible } }
   if (choice % 8 === 1) {
@@ -60,7 +67,7 @@ function moment(session: Session, choice: number): { seqno: number; options: { s
 }
 
 /** A bound: a key of the program, one that nobody writes, or a part of one. */
-function boundOf(program: Program, choice: number): Buffer {
+export function boundOf(program: Program, choice: number): Buffer {
   const key = keyOf(program, choice)
   const form = choice % 5
   if (form === 0) return Buffer.concat([key, Buffer.from([choice % 256])]).subarray(0, 65_535)
@@ -69,7 +76,7 @@ function boundOf(program: Program, choice: number): Buffer {
 }
 
 /** Bounds of every form, inverted ones too. */
-function rangeOf(program: Program, [, a, b, c, d]: Step): ModelRange {
+export function rangeOf(program: Program, [, a, b, c, d]: Step): ModelRange {
   const low = boundOf(program, a)
   const high = boundOf(program, b)
   return {
@@ -220,9 +227,30 @@ export function bareRead(session: Session, program: Program, [, a, b, c]: Step):
   }
 }
 
-export function checkAll(session: Session): void {
+/** Every kind of read that yields all entries agrees with the model, and so with every other. */
+export async function checkAll(session: Session): Promise<void> {
   const { tree, model, visible } = session
-  expectEntries('the whole tree', tree.iter(), model.range({}, visible))
+  const all = model.range({}, visible)
+  expectEntries('the whole tree', tree.iter(), all)
+  expectEntries(
+    'all guards',
+    Array.from(tree.guards(), (guard) => guard.entry()),
+    all,
+  )
+  expectEntries('one batch of ranges', tree.batchRangeScan([{}]), all)
+  const cursor = tree.seekable()
+  expectEntries('a cursor', cursor, all)
+  cursor.return()
+  const later: Entry[] = []
+  for await (const chunk of tree.rangeAsync()) later.push(...chunk)
+  expectEntries('the whole tree without waiting', later, all)
+  const keys = all.map(([key]) => key)
+  const together = tree.multiGet(keys)
+  const togetherLater = await tree.multiGetAsync(keys)
+  all.forEach(([key, value], i) => {
+    expectValue('multiGet after all', key, together[i], value)
+    expectValue('multiGetAsync after all', key, togetherLater[i], value)
+  })
   const reversed = model.range({ reverse: true }, visible)
   expectEntries('the whole tree backwards', tree.iter({ reverse: true }), reversed)
   for (const [key, value] of reversed) expectValue('get after all', key, tree.get(key), value)

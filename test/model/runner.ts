@@ -11,6 +11,7 @@ import * as bulk from './bulk.js'
 import type { ModelWrite } from './model.js'
 import { type OptionSet, setsLike } from './option-sets.js'
 import { type Failure, makeValue, type Program, type Step, type StepKind } from './program.js'
+import * as kinds from './read-kinds.js'
 import * as reads from './reads.js'
 import { type Place, Session } from './session.js'
 
@@ -76,6 +77,14 @@ const ACTS: Readonly<Record<StepKind, Act>> = {
   get: reads.get,
   getInto: reads.getInto,
   multiGet: reads.multiGet,
+  pinned: kinds.pinned,
+  getLater: kinds.getLater,
+  multiGetLater: kinds.multiGetLater,
+  rangeLater: kinds.rangeLater,
+  guards: kinds.guards,
+  seekable: kinds.seekable,
+  batchRanges: kinds.batchRanges,
+  trace: kinds.trace,
   contains: reads.contains,
   containsPrefix: reads.containsPrefix,
   range: reads.range,
@@ -164,9 +173,9 @@ export async function runProgram(
       if (at % TURN_STEPS === 0) await session.turn()
     }
     await session.settle()
-    reads.checkAll(session)
+    await reads.checkAll(session)
     await session.reopen(set, false)
-    reads.checkAll(session)
+    await reads.checkAll(session)
     await session.tree.idle()
     reads.checkFolder(session)
     await session.close()

@@ -6,6 +6,7 @@ import { setImmediate } from 'node:timers/promises'
 import { Cache } from '../../src/main/cache.js'
 import { open } from '../../src/main/open.js'
 import type { OpenOptions } from '../../src/main/options.js'
+import type { PinnableSlice } from '../../src/main/reading/pinnable-slice.js'
 import type { TreeIterator } from '../../src/main/reading/tree-iterator.js'
 import type { Snapshot } from '../../src/main/snapshot.js'
 import type { Tree } from '../../src/main/tree.js'
@@ -41,6 +42,8 @@ export class Session {
   model: Model
   readonly snapshots: Snapshot[] = []
   readonly iterators: OpenIterator[] = []
+  /** Values that are pinned, and what they must stay. */
+  readonly slices: { readonly slice: PinnableSlice; readonly wanted: Buffer }[] = []
   /** The seqno of writes that are not published yet. */
   held: number | undefined
   readonly #background: Promise<unknown>[] = []
@@ -108,6 +111,7 @@ export class Session {
   async close(): Promise<void> {
     for (const snapshot of this.snapshots.splice(0)) snapshot[Symbol.dispose]()
     for (const { iterator } of this.iterators.splice(0)) iterator[Symbol.dispose]()
+    for (const { slice } of this.slices.splice(0)) slice[Symbol.dispose]()
     this.held = undefined
     await this.settle()
     await this.#tree?.close()
@@ -121,6 +125,7 @@ export class Session {
   /** Gives everything up after a failure, without a further one. */
   async abandon(): Promise<void> {
     for (const { iterator } of this.iterators.splice(0)) iterator[Symbol.dispose]()
+    for (const { slice } of this.slices.splice(0)) slice[Symbol.dispose]()
     await Promise.allSettled(this.#background.splice(0))
     await this.#tree?.close({ flush: 'discard' }).catch(() => undefined)
     await this.#sibling?.close()

@@ -109,7 +109,11 @@ export class SeekableIterator implements IterableIterator<[Buffer, Buffer]>, Dis
 
   /** The entry before the cursor, which steps back over it; done at the start of the range. */
   prev(): IteratorResult<[Buffer, Buffer], undefined> {
-    this.#peeked = undefined
+    if (this.#peeked !== undefined) {
+      // The forward scan is one entry ahead of the cursor.
+      this.#standing = undefined
+      this.#peeked = undefined
+    }
     const rows = this.#stepped('backward')
     if (rows === undefined) return { done: true, value: undefined }
     const key = rows.key()
