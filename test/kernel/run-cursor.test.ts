@@ -174,7 +174,10 @@ for (const [name, capacityBytes] of [
             const expected = runVersions(plain, isReverse, place, end).slice(0, limit)
             rows += found.length
             const problem = difference(found, expected)
-            if (problem !== undefined) wrong.push(problem)
+            if (problem !== undefined)
+              wrong.push(
+                `${isReverse ? 'reverse' : 'forward'} from ${place === undefined ? 'the near end' : show(place)} to ${end === undefined ? 'the far end' : Buffer.from(end).toString('hex')}, seek ${seek}: ${problem}`,
+              )
           }
           walk.dispose()
         }
@@ -218,3 +221,7 @@ t.test(
     states.release()
   },
 )
+
+function show({ key, isBehind }: RunPlace): string {
+  return `${Buffer.from(key).toString('hex')} ${isBehind ? 'behind' : 'before'}`
+}

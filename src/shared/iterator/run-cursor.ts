@@ -82,7 +82,8 @@ export function feedSource(
 ): boolean {
   const { kernel } = shared
   const cursor = shared.getU32(source + SOURCE_CURSOR)
-  const table = tables[shared.getI32(cursor + RUN_CURSOR_TABLE)] as ResidentTable
+  const number = shared.getI32(cursor + RUN_CURSOR_TABLE)
+  const table = tables[number] as ResidentTable
   const kind = shared.getU32(cursor + RUN_CURSOR_WANTED_KIND)
   const offset = shared.getU64(cursor + RUN_CURSOR_WANTED_OFFSET)
   const size = shared.getU32(cursor + RUN_CURSOR_WANTED_SIZE)
@@ -92,6 +93,7 @@ export function feedSource(
     kernel.run_cursor_give(cursor, source, 0)
     const isStillWanted =
       shared.getU32(source + SOURCE_STATE) === SOURCE_WANTS_BLOCK &&
+      shared.getI32(cursor + RUN_CURSOR_TABLE) === number &&
       shared.getU64(cursor + RUN_CURSOR_WANTED_OFFSET) === offset &&
       shared.getU32(cursor + RUN_CURSOR_WANTED_KIND) === kind
     if (!isStillWanted) return true
