@@ -16,6 +16,7 @@ export {
   mergeOperators,
   readInt64,
 } from '../shared/base/merge-operator.js'
+export { type PrefixExtractor, prefixExtractors } from '../shared/base/prefix-extractor.js'
 export { DescriptorTable } from '../shared/fs/descriptor-table.js'
 export type {
   DirectoryEntry,

@@ -9,6 +9,7 @@ import type { Comparator } from '../shared/base/comparator.js'
 import { rangeError, typeError, VarveError } from '../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../shared/base/limits.js'
 import type { MergeOperator } from '../shared/base/merge-operator.js'
+import type { PrefixExtractor } from '../shared/base/prefix-extractor.js'
 import type { Compression } from '../shared/format/compression.js'
 import { RECOVERY_MODES, type RecoveryMode } from '../shared/format/recovery-mode.js'
 import type { DescriptorTable } from '../shared/fs/descriptor-table.js'
@@ -72,6 +73,11 @@ export interface OpenOptions {
    * on the main thread. Default: unsigned bytes.
    */
   readonly comparator?: UserCode<Comparator>
+  /**
+   * Which prefixes of keys go into filters, so that `prefix` and `containsPrefix` pass over tables that have none of them:
+   * one of `prefixExtractors`, an object, or where to import one. Results are the same with and without. Default none.
+   */
+  readonly prefixExtractor?: UserCode<PrefixExtractor>
   /** Where write sequence numbers come from. Default: a counter of the tree's own. */
   readonly seqno?: SequenceNumberGenerator
   /** Up to where writes are visible to reads that name no seqno. Default: a counter of the tree's own. */
@@ -122,7 +128,6 @@ export interface OpenOptions {
   readonly beforeFlush?: (highestSeqno: number) => void | Promise<void>
 
   // Named by the API, not built yet: asking for one is VARVE_UNSUPPORTED, never silently ignored.
-  readonly prefixExtractor?: unknown
   readonly kvSeparation?: unknown
   readonly encryption?: unknown
   readonly ecc?: unknown
@@ -162,7 +167,7 @@ export interface Settings {
   readonly beforeFlush: OpenOptions['beforeFlush']
 }
 
-const UNBUILT = ['prefixExtractor', 'kvSeparation', 'encryption', 'ecc', 'levelRoutes'] as const
+const UNBUILT = ['kvSeparation', 'encryption', 'ecc', 'levelRoutes'] as const
 
 const BLOCK_SIZE_MAX = 4 * 1024 * 1024
 

@@ -16,6 +16,7 @@ import type { TableRecord } from '../shared/format/version-model.js'
 import { DescriptorTable } from '../shared/fs/descriptor-table.js'
 import type { DirectoryLock, FileSystem } from '../shared/fs/file-system.js'
 import { ScanMemory } from '../shared/iterator/scan-memory.js'
+import { READ_COUNTERS_BYTES } from '../shared/kernel/layout.js'
 import type { SharedMemory } from '../shared/memory/shared-memory.js'
 import type { Workspace } from '../shared/memory/workspace.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
@@ -32,7 +33,7 @@ import { changeRuntimeConfig, type RuntimeConfig } from './runtime-config.js'
 import { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
 import type { TreeCode } from './user-code-options.js'
 import { Memtable } from './version/memtable.js'
-import { SuperVersion } from './version/super-version.js'
+import { SuperVersion, type SuperVersionParts } from './version/super-version.js'
 import { Table } from './version/table.js'
 import type { Version } from './version/version.js'
 import { VersionHistory } from './version/version-history.js'
@@ -74,6 +75,7 @@ export class TreeCore extends EventEmitter {
   readonly #lock: DirectoryLock | undefined
   readonly #mark: SeqnoMarkFile
   readonly #ownsCache: boolean
+  readonly #readCounters: number
   #history: VersionHistory | undefined
   #nextTableId: number
   #nextMemtableId = 0
@@ -92,6 +94,8 @@ export class TreeCore extends EventEmitter {
     this.workspace = this.environment.workspace.inOrder(parts.code.order)
     this.shared = this.workspace.shared
     this.order = this.shared.order
+    this.#readCounters = this.workspace.heap.allocate(READ_COUNTERS_BYTES)
+    this.shared.bytes.fill(0, this.#readCounters, this.#readCounters + READ_COUNTERS_BYTES)
     this.fs = settings.fs
     this.runtime = settings.runtime
     this.seqno = settings.seqno ?? new SequenceNumberCounter()
@@ -113,14 +117,13 @@ export class TreeCore extends EventEmitter {
 
   /** Ends opening: `version` holds what is on disk. */
   start(version: Version): void {
-    const { workspace } = this
     const reached = Math.max(this.#mark.seqno, version.highestSeqno)
     this.seqno.fetchMax(reached + 1)
     this.visibleSeqno.fetchMax(reached + 1)
     // Files do not tell what was collected before they were written: only what the caller had retained is sure to be
     // there for reads of the past.
     const retained = Math.min(this.visibleSeqno.get(), this.runtime.retainFrom)
-    const first = new SuperVersion(workspace, {
+    const first = this.#superVersion({
       active: undefined,
       sealed: [],
       version,
@@ -198,6 +201,7 @@ export class TreeCore extends EventEmitter {
         owner: this.environment.nextOwner(),
         globalSeqno: record.globalSeqno,
         restriction,
+        prefixName: this.code.prefixes?.name,
       })
       return new Table((obsolete) => this.#removeFile(obsolete), path, record, resident)
     } catch (error) {
@@ -232,9 +236,8 @@ export class TreeCore extends EventEmitter {
       this.#remember(version, retired)
       this.#commit(version)
     }
-    const { workspace } = this
     this.history.install(
-      new SuperVersion(workspace, {
+      this.#superVersion({
         active: latest.active,
         sealed: latest.sealed.filter((memtable) => !retired.has(memtable)),
         version,
@@ -258,9 +261,8 @@ export class TreeCore extends EventEmitter {
     this.#commit(version)
     this.#clearCount++
     const install = this.seqno.next()
-    const { workspace } = this
     this.history.install(
-      new SuperVersion(workspace, {
+      this.#superVersion({
         active: undefined,
         sealed: [],
         version,
@@ -325,7 +327,17 @@ export class TreeCore extends EventEmitter {
     this.#lock?.release()
   }
 
+  #superVersion(parts: SuperVersionParts): SuperVersion {
+    return new SuperVersion(this.workspace, parts, this.#readCounters)
+  }
+
+  /** One of the READ_COUNTERS. */
+  readCount(counter: number): number {
+    return this.shared.getU64(this.#readCounters + counter)
+  }
+
   #freeReading(): void {
+    this.workspace.heap.free(this.#readCounters)
     this.provider.dispose()
     this.loader.dispose()
     ScanMemory.freeIdle(this.workspace)
@@ -351,10 +363,9 @@ export class TreeCore extends EventEmitter {
 
   #replace(memtables: { readonly active: Memtable; readonly sealed: readonly Memtable[] }): void {
     const { latest } = this
-    const { workspace } = this
     const { version, exactFrom, collectedBelow } = latest
     this.history.replaceLatest(
-      new SuperVersion(workspace, { ...memtables, version, exactFrom, collectedBelow }),
+      this.#superVersion({ ...memtables, version, exactFrom, collectedBelow }),
     )
   }
 

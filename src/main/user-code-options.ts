@@ -9,11 +9,17 @@ import { typeError } from '../shared/base/errors.js'
 import { BYTE_ORDER, type KeyOrder } from '../shared/base/key-order.js'
 import type { MergeOperator } from '../shared/base/merge-operator.js'
 import {
+  type PrefixExtractor,
+  type PrefixIndex,
+  prefixIndexOf,
+} from '../shared/base/prefix-extractor.js'
+import {
   COMPACTION_FILTER,
   COMPARATOR,
   type JobCode,
   type JobCodeReferences,
   MERGE_OPERATOR,
+  PREFIX_EXTRACTOR,
 } from '../shared/jobs/job-code.js'
 import {
   type PlainReference,
@@ -28,6 +34,7 @@ export interface UserCodeOptions {
   readonly comparator?: UserCode<Comparator>
   readonly mergeOperator?: UserCode<MergeOperator>
   readonly compactionFilter?: UserCode<CompactionFilterFactory>
+  readonly prefixExtractor?: UserCode<PrefixExtractor>
 }
 
 /** The code of a tree. */
@@ -65,6 +72,18 @@ function resolveOrder(
   return { value: orderOf(comparator.value), reference: comparator.reference }
 }
 
+/** Shipped extractors travel as the rule that they are. */
+function isCode({ value }: Resolved<PrefixIndex>): boolean {
+  return value.rule.kind === 'code'
+}
+
+async function resolvePrefixes(
+  extractor: UserCodeOptions['prefixExtractor'],
+): Promise<Resolved<PrefixIndex> | undefined> {
+  const resolved = await resolve(extractor, PREFIX_EXTRACTOR, 'prefixExtractor')
+  return resolved && { value: prefixIndexOf(resolved.value), reference: resolved.reference }
+}
+
 /**
  * Imports what references name, and checks all of it.
  * @throws TypeError, RangeError, VARVE_UNSUPPORTED
@@ -73,16 +92,26 @@ export async function resolveCode(options: UserCodeOptions): Promise<TreeCode> {
   const order = resolveOrder(await resolve(options.comparator, COMPARATOR, 'comparator'))
   const operator = await resolve(options.mergeOperator, MERGE_OPERATOR, 'mergeOperator')
   const filter = await resolve(options.compactionFilter, COMPACTION_FILTER, 'compactionFilter')
+  const prefixes = await resolvePrefixes(options.prefixExtractor)
   const custom = order?.value.isBytes === false ? order : undefined
+  const prefixCode = prefixes && isCode(prefixes) ? prefixes : undefined
   return {
     order: order?.value ?? BYTE_ORDER,
     mergeOperator: operator?.value,
     compactionFilter: filter?.value,
+    prefixes: prefixes?.value,
     references: {
       comparator: custom?.reference,
       mergeOperator: operator?.reference,
       compactionFilter: filter?.reference,
+      prefixes: prefixes && {
+        name: prefixes.value.name,
+        rule: prefixes.value.rule,
+        reference: prefixCode?.reference,
+      },
     },
-    isLocal: [custom, operator, filter].some((code) => code && code.reference === undefined),
+    isLocal: [custom, operator, filter, prefixCode].some(
+      (code) => code && code.reference === undefined,
+    ),
   }
 }

@@ -4,6 +4,7 @@
  */
 import { VarveError } from '../shared/base/errors.js'
 import type { FileSystem } from '../shared/fs/file-system.js'
+import type { JobCode } from '../shared/jobs/job-code.js'
 import type { Job } from '../shared/jobs/jobs.js'
 import { JOB_CANCEL } from '../shared/kernel/layout.js'
 import { Heap } from '../shared/memory/heap.js'
@@ -13,11 +14,17 @@ import { Workspace } from '../shared/memory/workspace.js'
 export class ActorContext {
   readonly workspace: Workspace
   readonly fs: FileSystem
+  /** What of the user's the job runs. */
+  readonly code: JobCode
   readonly #control: number
 
-  constructor(shared: SharedMemory, fs: FileSystem, job: Job) {
+  constructor(shared: SharedMemory, fs: FileSystem, job: Job, code: JobCode) {
     this.fs = fs
-    this.workspace = new Workspace(shared, new Heap(job.region.start, job.region.end))
+    this.code = code
+    this.workspace = new Workspace(
+      shared.inOrder(code.order),
+      new Heap(job.region.start, job.region.end),
+    )
     this.#control = job.control
   }
 

@@ -13,7 +13,7 @@ import type { JobSteps } from './merge-writer.js'
 
 /** A job in steps, none of them long but for what the user's code takes; nothing is done before the first one. */
 export function* jobSteps(shared: SharedMemory, fs: FileSystem, job: Job, code: JobCode): JobSteps {
-  const context = new ActorContext(shared.inOrder(code.order), fs, job)
+  const context = new ActorContext(shared, fs, job, code)
   if (job.kind === 'flush') return yield* runFlush(context, job, code)
   if (job.kind === 'ingest') return yield* runIngest(context, job)
   return yield* runCompaction(context, job, code)

@@ -57,7 +57,7 @@ export class OutputTables {
     this.#order = context.workspace.order
     this.#tombstones = normalizeRangeTombstones(tombstones, context.workspace.order.compare)
     this.#sharing = sharing
-    this.writer = new TableWriter(context.workspace, context.fs, plan.shape)
+    this.writer = new TableWriter(context.workspace, context.fs, plan.shape, context.code.prefixes)
     this.#start()
   }
 

@@ -2,12 +2,8 @@
  * The block writer kernels against their twin, byte for byte, and what happens where room is short.
  */
 import t from 'tap'
-import {
-  ADD_NO_SPACE,
-  ADD_OK,
-  TABLE_SUMS_BYTES,
-  TABLE_SUMS_LAST_KEY,
-} from '../../src/shared/kernel/layout.js'
+import { ADD_NO_SPACE, ADD_OK } from '../../src/shared/kernel/layout.js'
+import { TABLE_SUMS_BYTES, TABLE_SUMS_LAST_KEY } from '../../src/shared/kernel/layout-sums.js'
 import {
   encodeDataBody,
   encodeIndexBody,

@@ -17,20 +17,6 @@ import {
   SOURCE_SEQNO,
   SOURCE_VALUE,
   SOURCE_VALUE_LENGTH,
-  TABLE_SUMS_BYTES,
-  TABLE_SUMS_HASHES,
-  TABLE_SUMS_HASHES_CAPACITY,
-  TABLE_SUMS_HASHES_COUNT,
-  TABLE_SUMS_ITEM_COUNT,
-  TABLE_SUMS_KEY_BYTES,
-  TABLE_SUMS_KEY_COUNT,
-  TABLE_SUMS_LAST_KEY,
-  TABLE_SUMS_SEQNO_MAX,
-  TABLE_SUMS_SEQNO_MIN,
-  TABLE_SUMS_TOMBSTONE_COUNT,
-  TABLE_SUMS_VALUE_BYTES,
-  TABLE_SUMS_WEAK_COUNT,
-  TABLE_SUMS_WEAK_RECLAIMABLE,
 } from '../../src/shared/kernel/layout.js'
 import {
   COMPACTION_APPLIES,
@@ -75,6 +61,22 @@ import {
   VERDICT_REMOVE_WEAK,
   VERDICT_REPLACE,
 } from '../../src/shared/kernel/layout-compaction.js'
+import {
+  TABLE_SUMS_BYTES,
+  TABLE_SUMS_HASHES,
+  TABLE_SUMS_HASHES_CAPACITY,
+  TABLE_SUMS_HASHES_COUNT,
+  TABLE_SUMS_ITEM_COUNT,
+  TABLE_SUMS_KEY_BYTES,
+  TABLE_SUMS_KEY_COUNT,
+  TABLE_SUMS_LAST_KEY,
+  TABLE_SUMS_SEQNO_MAX,
+  TABLE_SUMS_SEQNO_MIN,
+  TABLE_SUMS_TOMBSTONE_COUNT,
+  TABLE_SUMS_VALUE_BYTES,
+  TABLE_SUMS_WEAK_COUNT,
+  TABLE_SUMS_WEAK_RECLAIMABLE,
+} from '../../src/shared/kernel/layout-sums.js'
 import type { CompactionRules } from '../../src/shared/kernel/reference/compaction-stream.js'
 import { decodeDataBody } from '../../src/shared/kernel/reference/restart-block.js'
 import type { Version } from '../../src/shared/kernel/reference/version.js'

@@ -82,6 +82,7 @@ export class AsyncReads {
       lower: bounds.lower,
       upper: bounds.upper,
       prefix: undefined,
+      probe: undefined,
       seqno,
       isReverse: options.reverse === true,
       limit: limitOf(options, bounds, compare),

@@ -15,6 +15,7 @@ import {
   type GuardOptions,
   type IntervalOptions,
   limitOf,
+  type PrefixBounds,
   prefixBoundsOf,
   type RangeOptions,
   type SeekableOptions,
@@ -45,6 +46,8 @@ function ascending(
   return filled
 }
 
+const NO_PREFIX = { prefix: undefined, probe: undefined }
+
 export class RangeReads {
   readonly #core: TreeCore
   readonly #operands: OperandReads
@@ -60,8 +63,8 @@ export class RangeReads {
   }
 
   prefix<T>(prefix: BytesLike, options: RangeOptions, seqno: number): TreeIterator<T> {
-    const bounds = prefixBoundsOf(prefix, options, this.#core.order)
-    return this.#iterator(bounds, options, seqno, shapeOf(options), bounds.prefix)
+    const bounds = prefixBoundsOf(prefix, options, this.#core.code)
+    return this.#iterator(bounds, options, seqno, shapeOf(options), bounds)
   }
 
   guards(options: GuardOptions, seqno: number): TreeIterator<Guard> {
@@ -117,7 +120,7 @@ export class RangeReads {
     options: GuardOptions,
     seqno: number,
     shape: Shape,
-    prefix?: Uint8Array,
+    { prefix, probe }: Partial<PrefixBounds> = NO_PREFIX,
   ): TreeIterator<T> {
     const { lower, upper } = bounds
     // Spelled out: a spread costs as much as the rest of a short range read.
@@ -125,6 +128,7 @@ export class RangeReads {
       lower,
       upper,
       prefix,
+      probe,
       seqno,
       isReverse: options.reverse === true,
       limit: limitOf(options, bounds, this.#core.order.compare),

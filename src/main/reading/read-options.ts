@@ -7,10 +7,11 @@ import {
   higherBound,
   isEmptyRange,
   type KeyBound,
-  type KeyOrder,
   type KeyRangeBounds,
   lowerBound,
 } from '../../shared/base/key-order.js'
+import { probeOf } from '../../shared/base/prefix-extractor.js'
+import type { JobCode } from '../../shared/jobs/job-code.js'
 import type { BytesLike } from '../writing/write-batch.js'
 
 export interface ReadOptions {
@@ -83,20 +84,23 @@ export function boundsOf(options: IntervalOptions, compare: CompareKeys): KeyRan
 /** The bounds of a prefix scan, and the prefix where the order has no bounds that say it: keys are checked for it then. */
 export interface PrefixBounds extends KeyRangeBounds {
   readonly prefix: Uint8Array | undefined
+  /** What filters are asked for, where the tree has an extractor that allows it. */
+  readonly probe: Uint8Array | undefined
 }
 
 /** The bounds of the keys that start with `prefix`, inside those of `options`. @throws TypeError */
 export function prefixBoundsOf(
   prefix: BytesLike,
   options: IntervalOptions,
-  order: KeyOrder,
+  { order, prefixes }: Pick<JobCode, 'order' | 'prefixes'>,
 ): PrefixBounds {
   const start = toBytes(prefix, 'a prefix')
   let { lower, upper } = boundsOf(options, order.compare)
   const range = order.prefixRange(start)
   if (range?.lower !== undefined) lower = higherBound(lower, range.lower, order.compare)
   if (range?.upper !== undefined) upper = lowerBound(upper, range.upper, order.compare)
-  return { lower, upper, prefix: range === undefined ? start : undefined }
+  const probe = prefixes === undefined ? undefined : probeOf(prefixes, start)
+  return { lower, upper, prefix: range === undefined ? start : undefined, probe }
 }
 
 /** @throws TypeError */

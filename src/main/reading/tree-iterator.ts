@@ -15,6 +15,8 @@ import { RowReader, type RowSource } from './row-reader.js'
 export interface IteratorRange extends KeyRangeBounds {
   /** Only keys that start with it, in an order in which the bounds do not say so. */
   readonly prefix: Uint8Array | undefined
+  /** As in {@link ScanRange}. */
+  readonly probe: Uint8Array | undefined
   readonly seqno: number
   readonly isReverse: boolean
   readonly limit: number
@@ -133,9 +135,10 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   /** Makes an end. From now on it and the other one, if that is in use, look out for each other. */
   #begin(isReverse: boolean, other: End | undefined): End {
     if (other !== undefined) other.lastKey = other.rows.key()
-    const { lower, upper, prefix, seqno } = this.#range
+    const { lower, upper, prefix, probe, seqno } = this.#range
     const flags = this.#shape === 'keys' ? SCAN_KEYS_ONLY : 0
-    const range = { lower, upper, seqno, isReverse, flags, rowsWanted: this.#remaining }
+    const rowsWanted = this.#remaining
+    const range = { lower, upper, probe, seqno, isReverse, flags, rowsWanted }
     return { rows: new RowReader(this.#source, range, prefix), lastKey: undefined }
   }
 

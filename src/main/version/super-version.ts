@@ -41,7 +41,8 @@ export class SuperVersion implements ReadView, SuperVersionParts {
   readonly #newestFirst: readonly Memtable[]
   #references = 1
 
-  constructor(workspace: Workspace, parts: SuperVersionParts) {
+  /** @param counters what reads of the tree count in */
+  constructor(workspace: Workspace, parts: SuperVersionParts, counters: number) {
     this.#workspace = workspace
     this.active = parts.active
     this.sealed = parts.sealed
@@ -60,7 +61,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     }
     for (const { table } of parts.version.tables()) table.acquire()
     this.runs = runs
-    this.stateAddress = publishState(workspace, this.memtables, runs)
+    this.stateAddress = publishState(workspace, this.memtables, runs, counters)
   }
 
   /** A copy of every range tombstone of memtables and tables: for change data capture, not for reads. */

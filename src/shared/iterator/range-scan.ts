@@ -14,6 +14,7 @@ import {
   EVENT_OPERAND,
   EVENT_WANTS_BLOCK,
   KIND_VALUE,
+  MERGE_PREFIX,
   MERGE_RANGES,
   MERGE_REVERSE,
   MERGE_SEQNO,
@@ -64,6 +65,8 @@ export interface ScanRange extends KeyRangeBounds {
   readonly isReverse: boolean
   /** SCAN_KEYS_ONLY, SCAN_EVERY_VERSION. */
   readonly flags: number
+  /** A prefix that every key of the range has: tables whose filters say that none of theirs does are passed over. */
+  readonly probe?: Uint8Array | undefined
   /** Rows that the reader is likely to take; it may take more. */
   readonly rowsWanted?: number
 }
@@ -148,6 +151,7 @@ export class RangeScan {
     this.#ranges = this.#rangesOf(view)
     shared.setU32(merge + MERGE_RANGES, this.#ranges)
     shared.setU64(merge + MERGE_SEQNO, range.seqno)
+    shared.setU32(merge + MERGE_PREFIX, this.#placeProbe(range.probe))
     this.#openMerge()
     this.#initScan()
   }
@@ -252,6 +256,15 @@ export class RangeScan {
     buffer.reserve(key.length)
     this.#workspace.shared.bytes.set(key, buffer.address)
     return { address: buffer.address, length: key.length, isInclusive }
+  }
+
+  /** Where the hash of the probe lies; 0 without one. */
+  #placeProbe(probe: Uint8Array | undefined): number {
+    if (probe === undefined) return 0
+    const { shared, hasher } = this.#workspace
+    const { prefix } = this.#memory
+    hasher.hash64Into(probe, shared.bytes, prefix)
+    return prefix
   }
 
   #rangesOf({ stateAddress }: ReadView): number {

@@ -28,6 +28,8 @@ export class ScanMemory {
   readonly merge: number
   /** Where the kernel keeps the key at hand: KEY_BYTES_MAX bytes. */
   readonly key: number
+  /** The hash of a prefix that tables must have: 8 bytes. */
+  readonly prefix: number
   readonly batch: GrowingBuffer
   /** The bounds, in the direction of the scan. */
   readonly start: GrowingBuffer
@@ -42,6 +44,7 @@ export class ScanMemory {
     this.scan = heap.allocate(SCAN_BYTES)
     this.merge = heap.allocate(MERGE_BYTES)
     this.key = heap.allocate(KEY_BYTES_MAX + 8)
+    this.prefix = heap.allocate(8)
     this.batch = new GrowingBuffer(heap, BATCH_BYTES)
     this.start = new GrowingBuffer(heap, BOUND_BYTES)
     this.end = new GrowingBuffer(heap, BOUND_BYTES)
@@ -90,7 +93,7 @@ export class ScanMemory {
 
   #free(): void {
     const { heap } = this.#workspace
-    for (const piece of [this.scan, this.merge, this.key]) heap.free(piece)
+    for (const piece of [this.scan, this.merge, this.key, this.prefix]) heap.free(piece)
     for (const buffer of [this.batch, this.start, this.end, this.#sources]) buffer.dispose()
     for (const buffers of this.#buffers) buffers.dispose()
   }

@@ -104,28 +104,6 @@ export const BLOCK_WRITER_HASHES = 48
 export const BLOCK_WRITER_HASHES_CAPACITY = 52
 export const BLOCK_WRITER_BYTES = 64
 
-// What a table's entries add up to, for its meta block; and the last key, for index entries and distinct counting.
-export const TABLE_SUMS_ITEM_COUNT = 0
-export const TABLE_SUMS_KEY_COUNT = 8
-export const TABLE_SUMS_TOMBSTONE_COUNT = 16
-export const TABLE_SUMS_WEAK_COUNT = 24
-export const TABLE_SUMS_WEAK_RECLAIMABLE = 32
-export const TABLE_SUMS_KEY_BYTES = 40
-export const TABLE_SUMS_VALUE_BYTES = 48
-export const TABLE_SUMS_SEQNO_MIN = 56
-export const TABLE_SUMS_SEQNO_MAX = 64
-/** The seqno of the last entry, for the index. */
-export const TABLE_SUMS_LAST_SEQNO = 72
-export const TABLE_SUMS_LAST_KIND = 80
-export const TABLE_SUMS_LAST_KEY_LENGTH = 84
-/** Address of a buffer of KEY_BYTES_MAX bytes that holds the last key. */
-export const TABLE_SUMS_LAST_KEY = 88
-/** Address of an array of u64, one XXH3-64 for each distinct key; 0 for none. */
-export const TABLE_SUMS_HASHES = 92
-export const TABLE_SUMS_HASHES_CAPACITY = 96
-export const TABLE_SUMS_HASHES_COUNT = 100
-export const TABLE_SUMS_BYTES = 104
-
 // What a table writer's add returns.
 export const ADD_OK = 0
 /** The block has reached its size: seal it before the next entry. */
@@ -252,6 +230,8 @@ export const MERGE_HEAP_COUNT = 16
 /** The published state whose range tombstones hide whole tables, or 0; and below which seqno they are seen. */
 export const MERGE_RANGES = 24
 export const MERGE_SEQNO = 32
+/** Address of the XXH3-64 of a prefix that every wanted key has; 0: none. Tables without it are passed over. */
+export const MERGE_PREFIX = 28
 export const MERGE_BYTES = 40
 
 // What the loops over a merge return to the calling thread.
@@ -335,7 +315,9 @@ export const TABLE_RESTRICTION = 68
 export const TABLE_RESTRICTION_LENGTH = 72
 /** The table's range tombstones: a set (layout-ranges.ts), or 0. */
 export const TABLE_RANGES = 76
-export const TABLE_BYTES = 80
+/** A compact filter over the prefixes of the keys, or 0: ask nothing. */
+export const TABLE_PREFIX_FILTER = 80
+export const TABLE_BYTES = 88
 
 export const TABLE_TWO_LEVEL = 1
 /** The table holds range tombstones only: its one entry is a sentinel, which is not to be seen. */
@@ -354,7 +336,17 @@ export const STATE_MEMTABLES = 8
 export const STATE_RUNS = 12
 /** u32: 1 where a table of a run has range tombstones. */
 export const STATE_HAS_RANGES = 16
+/** Address of READ_COUNTERS, or 0: nothing is counted. */
+export const STATE_COUNTERS = 20
 export const STATE_BYTES = 24
+
+// What reads of a tree add up to: u64 each. Written by the threads that read, exact where one does.
+/** Filters asked for a key, and how many of them said that it is not there. */
+export const COUNTER_FILTER_QUERIES = 0
+export const COUNTER_FILTER_SKIPS = 8
+/** Tables that a prefix scan passed over. */
+export const COUNTER_PREFIX_SKIPS = 16
+export const READ_COUNTERS_BYTES = 24
 
 export const RUN_LEVEL = 0
 export const RUN_TABLE_COUNT = 4

@@ -63,6 +63,8 @@ export class FilterBuilder {
   readonly #shape: FilterShape
   #partitions: Partition[] = []
   #bytes = 0
+  /** Even a single filter is written as a partition. */
+  #isForcedApart = false
 
   constructor(workspace: Workspace, shape: FilterShape) {
     this.#workspace = workspace
@@ -79,12 +81,47 @@ export class FilterBuilder {
   reset(): void {
     this.#partitions = []
     this.#bytes = 0
+    this.#isForcedApart = false
   }
 
   /** Builds the filter of the first `count` hashes, the last of which belongs to `endKey`. */
   cut(count: number, endKey: KeyPlace): void {
     if (count === 0 || this.#shape.bits === 0) return
-    const payload = this.#build(count)
+    this.#add(this.#build(this.hashes, count), endKey)
+  }
+
+  /**
+   * As {@link cut} for the table's last keys, of a tree with a prefix extractor. A whole filter of the crate's kind takes
+   * the prefixes in, for the crate would pass the table over otherwise; without them it has to be one in partitions, which
+   * nobody asks for prefixes (format-table.md 13).
+   */
+  cutLast(
+    count: number,
+    endKey: KeyPlace,
+    prefixes: { readonly address: number; readonly count: number } | undefined,
+  ): void {
+    const { format, isPartitioned, bits } = this.#shape
+    const takesPrefixes = format === 'v5' && !isPartitioned && bits > 0
+    const isWhole = this.#partitions.length === 0 && count > 0
+    if (!takesPrefixes || !isWhole || prefixes === undefined) {
+      this.#isForcedApart = takesPrefixes
+      this.cut(count, endKey)
+      return
+    }
+    const { shared, heap } = this.#workspace
+    const all = heap.allocate(8 * (count + prefixes.count))
+    shared.bytes.copyWithin(all, this.hashes, this.hashes + 8 * count)
+    const { address } = prefixes
+    shared.bytes.copyWithin(all + 8 * count, address, address + 8 * prefixes.count)
+    this.#add(this.#build(all, count + prefixes.count), endKey)
+    heap.free(all)
+  }
+
+  get #isInPartitions(): boolean {
+    return this.#shape.isPartitioned || this.#isForcedApart || this.#partitions.length > 1
+  }
+
+  #add(payload: Uint8Array, endKey: KeyPlace): void {
     const key = Uint8Array.from(this.#workspace.shared.view(endKey.address, endKey.length))
     this.#partitions.push({ payload, endKey: key })
     this.#bytes += payload.length + key.length
@@ -95,7 +132,7 @@ export class FilterBuilder {
     const [first] = this.#partitions
     if (first === undefined) return []
     const names = FILTER_SECTIONS[this.#shape.format]
-    if (!this.#shape.isPartitioned && this.#partitions.length === 1) {
+    if (!this.#isInPartitions) {
       const block = sealer.sealPayload(BLOCK_TYPE_FILTER, first.payload)
       return [{ name: names.filter, offset: block.offset, length: block.size }]
     }
@@ -111,7 +148,7 @@ export class FilterBuilder {
     if (this.hashes !== 0) this.#workspace.heap.free(this.hashes)
   }
 
-  #build(count: number): Uint8Array {
+  #build(hashes: number, count: number): Uint8Array {
     const { shared, heap } = this.#workspace
     const { kernel } = shared
     const isOwn = this.#shape.format === 'varve'
@@ -123,15 +160,7 @@ export class FilterBuilder {
     const out = new GrowingBuffer(heap, capacity)
     const scratch = new GrowingBuffer(heap, scratchBytes)
     const build = isOwn ? kernel.ribbon_build : kernel.burr_build
-    const length = build(
-      this.hashes,
-      count,
-      bits,
-      out.address,
-      capacity,
-      scratch.address,
-      scratchBytes,
-    )
+    const length = build(hashes, count, bits, out.address, capacity, scratch.address, scratchBytes)
     // A filter that cannot be built excludes nothing: an empty block says so (format-table.md 13).
     const payload =
       length < 0 ? new Uint8Array(0) : Uint8Array.from(shared.view(out.address, length))

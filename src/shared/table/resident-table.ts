@@ -7,6 +7,7 @@
  */
 
 import { VarveError } from '../base/errors.js'
+import { decodePrefixFilter, PREFIX_FILTER_SECTION } from '../format/prefix-filter.js'
 import type { RangeTombstone } from '../format/range-tombstone.js'
 import {
   BLOCK_TYPE_FILTER,
@@ -27,6 +28,7 @@ import {
   TABLE_KEY_MIN_LENGTH,
   TABLE_NO_ENTRIES,
   TABLE_OWNER,
+  TABLE_PREFIX_FILTER,
   TABLE_RANGES,
   TABLE_RESTRICTION,
   TABLE_RESTRICTION_LENGTH,
@@ -47,6 +49,8 @@ export interface TablePlacement {
   readonly globalSeqno: number
   /** Keys below it are not the table's any more (tight-space compaction), where set. */
   readonly restriction: Uint8Array | undefined
+  /** The name of the tree's prefix extractor: a prefix filter under another one is not used. */
+  readonly prefixName?: string | undefined
 }
 
 /** What of a table is made resident: one that is only walked front to back needs no filter, nor a search in its ranges. */
@@ -82,7 +86,8 @@ export class ResidentTable {
       this.#writeIdentity()
       this.#loadRanges(parts)
       this.indexBytes = this.#loadIndex(loader)
-      this.filterBytes = parts === 'index only' ? 0 : this.#loadFilter(loader)
+      this.filterBytes =
+        parts === 'index only' ? 0 : this.#loadFilter(loader) + this.#loadPrefixFilter(loader)
     } catch (error) {
       this.dispose()
       throw error
@@ -231,6 +236,23 @@ export class ResidentTable {
     }
     return 0
   }
+
+  /** The prefix filter, where the table has one and the tree's extractor wrote it. */
+  #loadPrefixFilter(loader: BlockLoader): number {
+    const { prefixName } = this.placement
+    const section = this.table.section(PREFIX_FILTER_SECTION)
+    if (section === undefined || prefixName === undefined) return 0
+    const { offset, length } = section
+    const block = loader.loadPayload(this.table, offset, length, BLOCK_TYPE_FILTER, 'filter')
+    const { shared } = this.#workspace
+    const found = decodePrefixFilter(shared.view(block.address, block.length))
+    if (found === undefined) throw malformedFilter(this.table, offset)
+    if (found.name !== prefixName) return 0
+    const filter = { address: block.address + found.offset, length: block.length - found.offset }
+    requireSoundFilter(this.#workspace, this.table, offset, filter, true)
+    this.#set(TABLE_PREFIX_FILTER, this.#keepLoaded(filter))
+    return filter.length
+  }
 }
 
 /** @throws VARVE_INVALID_HEADER where a filter's payload is malformed; probing relies on this check. */
@@ -243,7 +265,11 @@ export function requireSoundFilter(
 ): void {
   const validate = isOwn ? shared.kernel.ribbon_validate : shared.kernel.burr_validate
   if (validate(block.address, block.length) === 0) return
-  throw new VarveError(
+  throw malformedFilter(table, offset)
+}
+
+function malformedFilter(table: TableFile, offset: number): VarveError {
+  return new VarveError(
     'VARVE_INVALID_HEADER',
     `${table.file.path}: the filter block at ${offset} is malformed; compact the tree to rewrite it`,
     { details: { file: table.file.path, offset, kind: 'filter' } },

@@ -10,8 +10,10 @@
  */
 import { assert } from '../base/errors.js'
 import { KEY_BYTES_MAX } from '../base/limits.js'
+import type { PrefixIndex } from '../base/prefix-extractor.js'
 import { encodeArchiveEnd, type Section } from '../format/archive.js'
 import type { Compression } from '../format/compression.js'
+import { PREFIX_FILTER_SECTION } from '../format/prefix-filter.js'
 import {
   encodeRangeTombstones,
   normalizeRangeTombstones,
@@ -23,10 +25,13 @@ import { type BlockZone, encodeZoneMap, zoneBytes } from '../format/zone-map.js'
 import type { FileSystem, SyncMode, WritableFile } from '../fs/file-system.js'
 import {
   BLOCK_TYPE_DATA,
+  BLOCK_TYPE_FILTER,
   BLOCK_TYPE_META,
   BLOCK_TYPE_RANGE_TOMBSTONE,
   BLOCK_TYPE_SEQNO_BOUNDS,
   BLOCK_TYPE_ZONE_MAP,
+} from '../kernel/layout.js'
+import {
   TABLE_SUMS_BYTES,
   TABLE_SUMS_HASHES,
   TABLE_SUMS_HASHES_CAPACITY,
@@ -43,13 +48,14 @@ import {
   TABLE_SUMS_VALUE_BYTES,
   TABLE_SUMS_WEAK_COUNT,
   TABLE_SUMS_WEAK_RECLAIMABLE,
-} from '../kernel/layout.js'
+} from '../kernel/layout-sums.js'
 import type { Workspace } from '../memory/workspace.js'
 import { BlockBuilder } from './block-builder.js'
 import { BlockSealer } from './block-sealer.js'
 import { FileSink } from './file-sink.js'
 import { FilterBuilder, type FilterShape } from './filter-builder.js'
 import { IndexBuilder, type KeyPlace } from './index-builder.js'
+import { PrefixFilterBuilder } from './prefix-filter-builder.js'
 import type { TableProposal } from './table-proposal.js'
 
 /** The four zero pages' worth of bytes that keep the two meta copies apart on disk (format-table.md 16). */
@@ -100,6 +106,7 @@ export class TableWriter {
   readonly #sealer: BlockSealer
   readonly #index: IndexBuilder
   readonly #filter: FilterBuilder
+  readonly #prefixes: PrefixFilterBuilder | undefined
   #file: WritableFile | undefined
   #id = 0
   #firstKey: Uint8Array = new Uint8Array(0)
@@ -112,7 +119,8 @@ export class TableWriter {
   #zones: BlockZone[] = []
   #zoneMapBytes = 0
 
-  constructor(workspace: Workspace, fs: FileSystem, shape: TableShape) {
+  /** @param prefixes what the tree indexes of the prefixes of its keys */
+  constructor(workspace: Workspace, fs: FileSystem, shape: TableShape, prefixes?: PrefixIndex) {
     const { shared, heap } = workspace
     this.shape = shape
     this.#workspace = workspace
@@ -128,6 +136,11 @@ export class TableWriter {
     this.#filter = new FilterBuilder(workspace, shape.filter)
     this.writerAddress = this.#builder.address
     this.sumsAddress = heap.allocate(TABLE_SUMS_BYTES)
+    shared.bytes.fill(0, this.sumsAddress, this.sumsAddress + TABLE_SUMS_BYTES)
+    const { bits } = shape.filter
+    if (prefixes !== undefined && bits > 0) {
+      this.#prefixes = new PrefixFilterBuilder(workspace, prefixes, bits, this.sumsAddress)
+    }
     shared.setU32(this.sumsAddress + TABLE_SUMS_LAST_KEY, heap.allocate(KEY_BYTES_MAX + 8))
     shared.setU32(this.sumsAddress + TABLE_SUMS_HASHES, this.#filter.hashes)
     shared.setU32(this.sumsAddress + TABLE_SUMS_HASHES_CAPACITY, this.#filter.capacity)
@@ -173,6 +186,7 @@ export class TableWriter {
     this.#index.reset()
     this.#filter.reset()
     this.#workspace.shared.kernel.table_sums_reset(this.sumsAddress)
+    this.#prefixes?.reset()
     this.#firstKey = new Uint8Array(0)
     this.#blockCount = 0
     this.#plainBytes = 0
@@ -218,12 +232,22 @@ export class TableWriter {
     shared.kernel.table_sums_next_block(this.sumsAddress)
   }
 
-  /** The hash array is full: turns it into a filter partition. */
+  /** The hash array is full, or what is kept of prefixes: cuts a filter partition, makes room. */
   cutFilter(): void {
     const { shared } = this.#workspace
     const count = shared.getU32(this.sumsAddress + TABLE_SUMS_HASHES_COUNT)
+    this.#prefixes?.makeRoom()
+    if (count < this.#filter.capacity) return
     this.#filter.cut(count, this.#lastKeyPlace())
     shared.setU32(this.sumsAddress + TABLE_SUMS_HASHES_COUNT, 0)
+  }
+
+  /** The same for the last keys of the table. */
+  #endFilter(): void {
+    const count = this.#workspace.shared.getU32(this.sumsAddress + TABLE_SUMS_HASHES_COUNT)
+    const endKey = this.#lastKeyPlace()
+    if (this.#prefixes === undefined) this.#filter.cut(count, endKey)
+    else this.#filter.cutLast(count, endKey, this.#prefixes.hashes)
   }
 
   /** Completes the file and makes it durable. */
@@ -232,11 +256,17 @@ export class TableWriter {
     assert(file !== undefined, 'finish follows start')
     assert(this.itemCount > 0, 'a table holds an entry')
     this.sealBlock()
-    this.cutFilter()
+    this.#endFilter()
     const dataBytes = this.#sink.offset
     const sections: Section[] = [{ name: 'data', offset: 0, length: dataBytes }]
     const index = this.#writeIndex(sections)
     sections.push(...this.#filter.write(this.#sealer, this.shape.indexCompression))
+    const prefixFilter = this.#prefixes?.build()
+    if (prefixFilter !== undefined) {
+      this.#section(sections, PREFIX_FILTER_SECTION, () =>
+        this.#sealer.sealPayload(BLOCK_TYPE_FILTER, prefixFilter),
+      )
+    }
     if (this.shape.hasSeqnoBounds) {
       const payload = encodeSeqnoBounds(this.#blockSeqnos)
       this.#section(sections, 'seqno_bounds', () =>
@@ -300,6 +330,7 @@ export class TableWriter {
     this.#sink.dispose()
     this.#index.dispose()
     this.#filter.dispose()
+    this.#prefixes?.dispose()
     heap.free(shared.getU32(this.sumsAddress + TABLE_SUMS_LAST_KEY))
     heap.free(this.sumsAddress)
   }

@@ -244,14 +244,7 @@ t.test('wrong options are refused with a code, before anything is touched', asyn
 })
 
 t.test('options that are not built yet are refused by name', async (t) => {
-  const names = [
-    'compactionFilter',
-    'prefixExtractor',
-    'kvSeparation',
-    'encryption',
-    'ecc',
-    'levelRoutes',
-  ]
+  const names = ['kvSeparation', 'encryption', 'ecc', 'levelRoutes']
   for (const name of names) {
     try {
       await open(join(t.testdir(), 'db'), { [name]: {} })

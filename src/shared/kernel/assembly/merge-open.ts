@@ -11,6 +11,7 @@ import {
   EVENT_WANTS_BLOCK,
   MEMTABLE_CURSOR_BYTES,
   MERGE_HEAP,
+  MERGE_PREFIX,
   MERGE_RANGES,
   MERGE_REVERSE,
   MERGE_SEQNO,
@@ -28,6 +29,7 @@ import {
   SOURCE_TYPE_BLOCK,
   SOURCE_TYPE_MEMTABLE,
   SOURCE_WANTS_BLOCK,
+  STATE_COUNTERS,
   STATE_MEMTABLES,
   STATE_MEMTABLE_COUNT,
   STATE_RUNS,
@@ -36,10 +38,12 @@ import {
 import {
   RUN_CURSOR_BYTES,
   RUN_CURSOR_CACHE,
+  RUN_CURSOR_COUNTERS,
   RUN_CURSOR_END,
   RUN_CURSOR_END_LENGTH,
   RUN_CURSOR_PINNED_BLOCK,
   RUN_CURSOR_PINNED_INDEX,
+  RUN_CURSOR_PREFIX,
   RUN_CURSOR_RANGES,
   RUN_CURSOR_REVERSE,
   RUN_CURSOR_SEQNO,
@@ -94,6 +98,8 @@ export function merge_open(merge: usize, state: usize, cache: usize, end: usize,
     store<i32>(cursor, endLength, RUN_CURSOR_END_LENGTH)
     store<u32>(cursor, load<u32>(merge, MERGE_RANGES), RUN_CURSOR_RANGES)
     store<u64>(cursor, load<u64>(merge, MERGE_SEQNO), RUN_CURSOR_SEQNO)
+    store<u32>(cursor, load<u32>(merge, MERGE_PREFIX), RUN_CURSOR_PREFIX)
+    store<u32>(cursor, load<u32>(state, STATE_COUNTERS), RUN_CURSOR_COUNTERS)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_BLOCK)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_INDEX)
     cursor += RUN_CURSOR_BYTES

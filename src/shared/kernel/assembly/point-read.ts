@@ -9,6 +9,8 @@
 // I2: a resumed read goes on with the given block where it stood: it asks for no block twice, whatever the cache forgot.
 import {
   CACHE_HITS,
+  COUNTER_FILTER_QUERIES,
+  COUNTER_FILTER_SKIPS,
   FILTER_BURR,
   FILTER_NONE,
   INDEX_COUNT,
@@ -44,6 +46,7 @@ import {
   RUN_LEVEL,
   RUN_TABLES,
   RUN_TABLE_COUNT,
+  STATE_COUNTERS,
   STATE_MEMTABLES,
   STATE_MEMTABLE_COUNT,
   STATE_RUNS,
@@ -82,6 +85,7 @@ import {
 } from './memtable-entry'
 import { memtable_hash } from './memtable-hash'
 import { state_cover, state_has_ranges } from './range-cover'
+import { count_one } from './read-counters'
 import { index_record, index_search, resident_entry, resident_search } from './resident-block'
 import { ribbon_contains } from './ribbon'
 import { xxh3_64 } from './xxh3'
@@ -153,6 +157,17 @@ function partition_contains(read: usize, kind: u32, partition: usize): bool {
   return load<u32>(partition) == 0 || filter_contains(kind, partition + 8, filter_hash(read))
 }
 
+// @ts-ignore: decorator
+/** What a filter said, counted. */
+@inline
+function filter_answer(read: usize, isMaybe: bool): i32 {
+  const counters = <usize>load<u32>(<usize>load<u32>(read, READ_STATE), STATE_COUNTERS)
+  count_one(counters, COUNTER_FILTER_QUERIES)
+  if (isMaybe) return READ_PRESENT
+  count_one(counters, COUNTER_FILTER_SKIPS)
+  return READ_ABSENT
+}
+
 /** Asks the table's filter: READ_ABSENT, READ_PRESENT for "maybe", or READ_WANTS_BLOCK for a partition. */
 function ask_filter(read: usize, table: usize, key: usize, keyLength: i32): i32 {
   const kind = load<u32>(table, TABLE_FILTER_KIND)
@@ -160,14 +175,14 @@ function ask_filter(read: usize, table: usize, key: usize, keyLength: i32): i32 
   const partitions = <usize>load<u32>(table, TABLE_FILTER_INDEX)
   if (partitions == 0) {
     const filter = <usize>load<u32>(table, TABLE_FILTER)
-    return filter_contains(kind, filter, filter_hash(read)) ? READ_PRESENT : READ_ABSENT
+    return filter_answer(read, filter_contains(kind, filter, filter_hash(read)))
   }
   const number = index_search(partitions, key, keyLength, u64.MAX_VALUE)
-  if (number == load<i32>(partitions, INDEX_COUNT)) return READ_ABSENT
+  if (number == load<i32>(partitions, INDEX_COUNT)) return filter_answer(read, false)
   const record = index_record(partitions, number)
   const filter = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
   if (filter == 0) return want_block(read, table, WANTED_FILTER, record)
-  return partition_contains(read, kind, filter) ? READ_PRESENT : READ_ABSENT
+  return filter_answer(read, partition_contains(read, kind, filter))
 }
 
 /** Books the entry of `block` as the best answer if it is the key's and newer than what was found. */
@@ -244,7 +259,8 @@ function resume_table(read: usize, block: usize, key: usize, keyLength: i32): i3
   if (kind == WANTED_INDEX) return search_index(read, table, block, key, keyLength)
   if (kind == WANTED_FILTER) {
     const isMaybe = partition_contains(read, load<u32>(table, TABLE_FILTER_KIND), block)
-    return isMaybe ? search_table(read, table, key, keyLength) : READ_PRESENT
+    if (filter_answer(read, isMaybe) == READ_ABSENT) return READ_PRESENT
+    return search_table(read, table, key, keyLength)
   }
   take_entry(read, table, block, key, keyLength, local_seqno(read, table))
   return READ_PRESENT

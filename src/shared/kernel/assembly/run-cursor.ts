@@ -10,6 +10,7 @@
 // I2: a wanted block may come at any time later: nothing that the cursor keeps lies in the cache unpinned.
 import {
   CACHE_HITS,
+  COUNTER_PREFIX_SKIPS,
   INDEX_COUNT,
   INDEX_RECORD_OFFSET,
   INDEX_RECORD_SIZE,
@@ -33,6 +34,7 @@ import {
   TABLE_KEY_MIN_LENGTH,
   TABLE_NO_ENTRIES,
   TABLE_OWNER,
+  TABLE_PREFIX_FILTER,
   TABLE_RESTRICTION,
   TABLE_RESTRICTION_LENGTH,
   TABLE_TWO_LEVEL,
@@ -44,6 +46,7 @@ import {
   RUN_CURSOR_BOUND,
   RUN_CURSOR_BOUND_LENGTH,
   RUN_CURSOR_CACHE,
+  RUN_CURSOR_COUNTERS,
   RUN_CURSOR_END,
   RUN_CURSOR_END_LENGTH,
   RUN_CURSOR_GAP,
@@ -51,6 +54,7 @@ import {
   RUN_CURSOR_INDEX_NUMBER,
   RUN_CURSOR_PINNED_BLOCK,
   RUN_CURSOR_PINNED_INDEX,
+  RUN_CURSOR_PREFIX,
   RUN_CURSOR_RANGES,
   RUN_CURSOR_RESTRICTED,
   RUN_CURSOR_REVERSE,
@@ -67,6 +71,8 @@ import {
 import { cache_find, cache_pin, cache_unpin } from './block-cache'
 import { compare_keys } from './key-order'
 import { table_is_covered } from './range-cover'
+import { count_one } from './read-counters'
+import { ribbon_contains } from './ribbon'
 import { index_record, index_search, resident_search } from './resident-block'
 
 // Stages: what is opened next. A SEEK looks for the bound, a STEP enters at the near end.
@@ -190,9 +196,25 @@ function next_table(cursor: usize): void {
   go(cursor, STAGE_TABLE)
 }
 
-/** True for a table in which nothing is to be seen: it has no entries, or range tombstones hide all of them. */
+// @ts-ignore: decorator
+/** False where the table's prefix filter says that no key has the prefix of this hash. */
+@inline
+function may_have_prefix(table: usize, hash: u64): bool {
+  const filter = <usize>load<u32>(table, TABLE_PREFIX_FILTER)
+  return filter == 0 || ribbon_contains(filter, hash)
+}
+
+/**
+ * True for a table in which nothing is to be seen: it has no entries, none with the prefix, or range tombstones hide all of
+ * them.
+ */
 function is_hidden(cursor: usize, table: usize): bool {
   if ((load<u32>(table, TABLE_FLAGS) & TABLE_NO_ENTRIES) != 0) return true
+  const prefix = <usize>load<u32>(cursor, RUN_CURSOR_PREFIX)
+  if (prefix != 0 && !may_have_prefix(table, load<u64>(prefix))) {
+    count_one(<usize>load<u32>(cursor, RUN_CURSOR_COUNTERS), COUNTER_PREFIX_SKIPS)
+    return true
+  }
   const ranges = <usize>load<u32>(cursor, RUN_CURSOR_RANGES)
   return ranges != 0 && table_is_covered(ranges, table, cursor + RUN_CURSOR_GAP, load<u64>(cursor, RUN_CURSOR_SEQNO))
 }

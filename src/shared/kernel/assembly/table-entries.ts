@@ -11,6 +11,9 @@ import {
   KIND_TOMBSTONE,
   KIND_VALUE,
   KIND_WEAK_TOMBSTONE,
+} from '../layout'
+import {
+  PREFIX_NONE,
   TABLE_SUMS_HASHES,
   TABLE_SUMS_HASHES_CAPACITY,
   TABLE_SUMS_HASHES_COUNT,
@@ -21,18 +24,22 @@ import {
   TABLE_SUMS_LAST_KEY_LENGTH,
   TABLE_SUMS_LAST_KIND,
   TABLE_SUMS_LAST_SEQNO,
+  TABLE_SUMS_PREFIX_HASHES_COUNT,
+  TABLE_SUMS_PREFIX_KEYS_TOP,
+  TABLE_SUMS_PREFIX_RULE,
   TABLE_SUMS_SEQNO_MAX,
   TABLE_SUMS_SEQNO_MIN,
   TABLE_SUMS_TOMBSTONE_COUNT,
   TABLE_SUMS_VALUE_BYTES,
   TABLE_SUMS_WEAK_COUNT,
   TABLE_SUMS_WEAK_RECLAIMABLE,
-} from '../layout'
+} from '../layout-sums'
 import { block_writer_add } from './block-writer'
 import { copy_bytes, equal_bytes } from './bytes'
+import { add_prefixes, prefixes_fit } from './prefix-hashes'
 import { xxh3_64 } from './xxh3'
 
-/** The hash array is full; beside the ADD codes. */
+/** The hash array is full, or what is kept of prefixes; beside the ADD codes. */
 export const ADD_HASHES_FULL = 3
 
 // @ts-ignore: decorator
@@ -50,6 +57,8 @@ export function table_sums_reset(sums: usize): void {
   store<u32>(sums, 0, TABLE_SUMS_LAST_KIND)
   store<u32>(sums, 0, TABLE_SUMS_LAST_KEY_LENGTH)
   store<u32>(sums, 0, TABLE_SUMS_HASHES_COUNT)
+  store<u32>(sums, 0, TABLE_SUMS_PREFIX_HASHES_COUNT)
+  store<u32>(sums, 0, TABLE_SUMS_PREFIX_KEYS_TOP)
 }
 
 /** Starts to sum up the seqnos of the next block; the caller has taken those of the last one. */
@@ -86,6 +95,8 @@ export function table_add(
   const hashCount = load<u32>(sums, TABLE_SUMS_HASHES_COUNT)
   const keepsHash = isNewKey && hashes != 0
   if (keepsHash && hashCount >= load<u32>(sums, TABLE_SUMS_HASHES_CAPACITY)) return ADD_HASHES_FULL
+  const prefixRule = isNewKey ? load<u32>(sums, TABLE_SUMS_PREFIX_RULE) : PREFIX_NONE
+  if (prefixRule != PREFIX_NONE && !prefixes_fit(sums, prefixRule, keyLength)) return ADD_HASHES_FULL
   const needsHash = keepsHash || load<f32>(writer, BLOCK_WRITER_HASH_RATIO) > 0
   const hash = needsHash ? xxh3_64(key, keyLength) : 0
   if (!block_writer_add(writer, key, keyLength, seqno, kind, value, valueLength, hash)) return ADD_NO_SPACE
@@ -102,6 +113,7 @@ export function table_add(
     add_to(sums + TABLE_SUMS_VALUE_BYTES, <u64>(<u32>valueLength))
   }
   if (isNewKey) {
+    if (prefixRule != PREFIX_NONE) add_prefixes(sums, prefixRule, key, keyLength)
     add_to(sums + TABLE_SUMS_KEY_COUNT, 1)
     copy_bytes(<usize>load<u32>(sums, TABLE_SUMS_LAST_KEY), key, keyLength)
     store<i32>(sums, keyLength, TABLE_SUMS_LAST_KEY_LENGTH)
