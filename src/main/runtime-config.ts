@@ -2,6 +2,7 @@
  * RuntimeConfig: the settings that may change while a tree is open (semantics.md 15). An immutable snapshot, swapped
  * whole; nothing of it is persisted. Main thread; jobs carry what they need of it.
  */
+import { availableParallelism } from 'node:os'
 import { rangeError, typeError } from '../shared/base/errors.js'
 import { MAX_SEQNO } from '../shared/base/limits.js'
 import { MEMTABLE_BYTES_MAX } from '../shared/kernel/layout.js'
@@ -21,6 +22,13 @@ export interface RuntimeConfig {
   readonly maxSealedMemtables: number
   /** Compaction jobs at once. Default 1, at least 1. Takes effect at once. */
   readonly compactionConcurrency: number
+  /**
+   * Worker threads that one merge may use: it is cut into so many slices of the keys. Default half of the processors, at
+   * least 1: merges stay whole. Next merge.
+   */
+  readonly compactionThreads: number
+  /** Bytes of input below which a merge stays whole. Default 8 MiB. Next merge. */
+  readonly subcompactionMinBytes: number
   /** Tables in L0 from which on writes ask their caller to slow down. Default 20. Takes effect at once. */
   readonly l0SlowdownTables: number
   /**
@@ -49,6 +57,8 @@ export const RUNTIME_DEFAULTS: RuntimeConfig = Object.freeze({
   memtableBytes: 64 * 1024 * 1024,
   maxSealedMemtables: 3,
   compactionConcurrency: 1,
+  compactionThreads: Math.max(1, Math.floor(availableParallelism() / 2)),
+  subcompactionMinBytes: 8 * 1024 * 1024,
   l0SlowdownTables: 20,
   retainFrom: MAX_SEQNO,
   indexPartitionSpillThreshold: 4 * 1024 * 1024,
@@ -62,6 +72,8 @@ const LIMITS: Readonly<Partial<Record<string, readonly [least: number, most: num
   memtableBytes: [MEMTABLE_BYTES_MIN, MEMTABLE_BYTES_MAX],
   maxSealedMemtables: [1, 64],
   compactionConcurrency: [1, 64],
+  compactionThreads: [1, 64],
+  subcompactionMinBytes: [0, MAX_SEQNO],
   l0SlowdownTables: [1, MAX_SEQNO],
   retainFrom: [0, MAX_SEQNO],
   indexPartitionSpillThreshold: [0, MAX_SEQNO],

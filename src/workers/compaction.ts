@@ -7,14 +7,14 @@ import { normalizeRangeTombstones, type RangeTombstone } from '../shared/format/
 import { SequentialFile } from '../shared/fs/sequential-file.js'
 import { type BlockGiver, RunCursor } from '../shared/iterator/run-cursor.js'
 import type { JobCode } from '../shared/jobs/job-code.js'
-import type { CompactionJob, TableInput } from '../shared/jobs/jobs.js'
+import type { CompactionJob, KeySlice, TableInput } from '../shared/jobs/jobs.js'
 import { WANTED_DATA } from '../shared/kernel/layout.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
 import { ResidentTable } from '../shared/table/resident-table.js'
 import { TableFile } from '../shared/table/table-file.js'
 import type { ActorContext } from './actor-context.js'
 import { type JobSteps, writeMerged } from './merge-writer.js'
-import { OutputTables } from './output-tables.js'
+import { OutputTables, successor } from './output-tables.js'
 
 /** Opens the job's inputs, and closes all of them whatever happens. */
 class InputTables {
@@ -92,6 +92,26 @@ function keptRanges(
   })
 }
 
+/**
+ * The parts of range tombstones inside the slice. Cut right behind its last key: in the order of bytes nothing lies
+ * between that and the next slice.
+ */
+function clipToSlice(
+  tombstones: readonly RangeTombstone[],
+  { after, upTo }: KeySlice,
+  { compare }: KeyOrder,
+): RangeTombstone[] {
+  const from = after === undefined ? undefined : successor(after)
+  const until = upTo === undefined ? undefined : successor(upTo)
+  return tombstones
+    .map(({ start, end, seqno }) => ({
+      start: from !== undefined && compare(start, from) < 0 ? from : start,
+      end: until !== undefined && compare(end, until) > 0 ? until : end,
+      seqno,
+    }))
+    .filter(({ start, end }) => compare(start, end) < 0)
+}
+
 export function* runCompaction(
   context: ActorContext,
   job: CompactionJob,
@@ -101,13 +121,15 @@ export function* runCompaction(
   try {
     const cursors = inputs.openRuns()
     const { order } = context.workspace
-    const tombstones = normalizeRangeTombstones(inputs.rangeTombstones, order.compare)
+    const { watermark, isExact, isLastLevel, ranges, slice } = job
+    const isWhole = slice.after === undefined && slice.upTo === undefined
+    const all = normalizeRangeTombstones(inputs.rangeTombstones, order.compare)
+    const tombstones = isWhole ? all : clipToSlice(all, slice, order)
     const kept = keptRanges(tombstones, order, job)
-    const output = new OutputTables(context, job.output, kept, 'clipped')
-    const { watermark, isExact, isLastLevel, ranges } = job
+    const output = new OutputTables(context, job.output, kept, 'clipped', slice.upTo)
     const rangesDropped = tombstones.length - kept.length
     const code = { mergeOperator, compactionFilter }
-    const rules = { watermark, isExact, isLastLevel, ranges, rangesDropped, ...code }
+    const rules = { watermark, isExact, isLastLevel, ranges, slice, rangesDropped, ...code }
     return yield* writeMerged(context, cursors, output, rules, job.output)
   } finally {
     inputs.close()

@@ -6,7 +6,7 @@ import type { CompactionFilterFactory } from '../shared/base/compaction-filter.j
 import { KEY_BYTES_MAX } from '../shared/base/limits.js'
 import type { MergeOperator } from '../shared/base/merge-operator.js'
 import type { RunCursor } from '../shared/iterator/run-cursor.js'
-import type { JobRanges, JobResult, OutputPlan } from '../shared/jobs/jobs.js'
+import type { JobRanges, JobResult, KeySlice, OutputPlan } from '../shared/jobs/jobs.js'
 import {
   EVENT_BLOCK_FULL,
   EVENT_DONE,
@@ -43,12 +43,15 @@ import {
   COMPACTION_ROTATE,
   COMPACTION_SUMS,
   COMPACTION_UNSURE_RANGES,
+  COMPACTION_UPPER,
+  COMPACTION_UPPER_LENGTH,
   COMPACTION_WATERMARK,
   COMPACTION_WRITER,
   EVENT_FILTER,
   EVENT_FOLD,
   EVENT_FOLD_SPACE,
 } from '../shared/kernel/layout-compaction.js'
+import type { Workspace } from '../shared/memory/workspace.js'
 import { RangeList } from '../shared/table/range-set.js'
 import type { ActorContext } from './actor-context.js'
 import { EntryFilter } from './entry-filter.js'
@@ -67,6 +70,8 @@ export interface MergeRules {
   /** True in the last level: tombstones that nothing lies below go, and range tombstones are applied. */
   readonly isLastLevel?: boolean
   readonly ranges?: JobRanges
+  /** The keys that are merged; all of them where it is missing. */
+  readonly slice?: KeySlice
   /** Range tombstones of the inputs that are not written again. */
   readonly rangesDropped?: number
   readonly mergeOperator?: MergeOperator | undefined
@@ -76,8 +81,12 @@ export interface MergeRules {
 /** A job under way: it may be left between two steps, and its result is what it returns. */
 export type JobSteps = Generator<undefined, JobResult, undefined>
 
-/** Builds the MERGE structure over `inputs`, each on its first entry; its address. */
-function buildMerge({ workspace }: ActorContext, inputs: readonly MergeInput[]): number {
+/** Builds the MERGE structure over `inputs`, each on its first entry of the slice; its address. */
+function buildMerge(
+  { workspace }: ActorContext,
+  inputs: readonly MergeInput[],
+  slice: KeySlice | undefined,
+): number {
   const { shared, heap } = workspace
   const { kernel } = shared
   const merge = heap.allocate(MERGE_BYTES)
@@ -90,7 +99,7 @@ function buildMerge({ workspace }: ActorContext, inputs: readonly MergeInput[]):
     const source = sources + rank * SOURCE_BYTES
     shared.setU32(source + SOURCE_RANK, rank)
     if (typeof input !== 'number') {
-      input.open(source)
+      input.open(source, slice?.after === undefined ? undefined : place(workspace, slice.after))
       return
     }
     const cursor = heap.allocate(MEMTABLE_CURSOR_BYTES)
@@ -101,6 +110,16 @@ function buildMerge({ workspace }: ActorContext, inputs: readonly MergeInput[]):
   })
   kernel.merge_build(merge)
   return merge
+}
+
+/** Copies a key into the region. */
+function place(
+  { shared, heap }: Workspace,
+  key: Uint8Array,
+): { readonly address: number; readonly length: number } {
+  const address = heap.allocate(key.length)
+  shared.bytes.set(key, address)
+  return { address, length: key.length }
 }
 
 /** Builds the COMPACTION structure; its address. */
@@ -122,6 +141,12 @@ function buildCompaction(
   shared.setU32(compaction + COMPACTION_EXACT, rules.isExact ? 1 : 0)
   shared.setU32(compaction + COMPACTION_BLOCK_SIZE, plan.shape.blockSize)
   shared.setU32(compaction + COMPACTION_KEY, heap.allocate(KEY_BYTES_MAX + 8))
+  const upTo = rules.slice?.upTo
+  if (upTo !== undefined) {
+    const { address, length } = place(workspace, upTo)
+    shared.setU32(compaction + COMPACTION_UPPER, address)
+    shared.setU32(compaction + COMPACTION_UPPER_LENGTH, length)
+  }
   return compaction
 }
 
@@ -170,7 +195,7 @@ export function* writeMerged(
 ): JobSteps {
   const { shared } = context.workspace
   try {
-    const merge = buildMerge(context, inputs)
+    const merge = buildMerge(context, inputs, rules.slice)
     const compaction = buildCompaction(context, merge, output, rules, plan)
     const { folder, filter } = equip(context, compaction, rules)
     const sources = shared.getU32(merge + MERGE_SOURCES)

@@ -27,8 +27,8 @@ const TABLE_BYTES_MAX = 1024 * 1024 * 1024
 /** How range tombstones meet several outputs: flushed tables overlap and each take all; merged ones share. */
 export type TombstoneSharing = 'all in each' | 'clipped'
 
-/** The smallest key behind `key`. */
-function successor(key: Uint8Array): Uint8Array {
+/** The smallest key behind `key`, in the order of bytes. */
+export function successor(key: Uint8Array): Uint8Array {
   const out = new Uint8Array(key.length + 1)
   out.set(key)
   return out
@@ -45,13 +45,18 @@ export class OutputTables {
   /** Where the next output's responsibility begins; undefined before the first one. */
   #from: Uint8Array | undefined
   readonly #order: KeyOrder
+  /** No table's recorded range goes beyond it. */
+  readonly #upTo: Uint8Array | undefined
 
+  /** @param upTo the last key of the job's slice: range tombstones are cut right behind it already */
   constructor(
     context: ActorContext,
     plan: OutputPlan,
     tombstones: readonly RangeTombstone[],
     sharing: TombstoneSharing,
+    upTo?: Uint8Array,
   ) {
+    this.#upTo = upTo
     this.#context = context
     this.#plan = plan
     this.#order = context.workspace.order
@@ -167,7 +172,13 @@ export class OutputTables {
       if (compare(start, min) < 0) min = start
       if (compare(end, behindLast) > 0 && compare(end, max) > 0) max = end
     }
-    return { rangeTombstones: pieces, keyRange: { min, max }, createdAtNs }
+    return { rangeTombstones: pieces, keyRange: { min, max: this.#limited(max) }, createdAtNs }
+  }
+
+  /** A range tombstone that ends right behind the slice records the slice's last key: nothing lies between. */
+  #limited(max: Uint8Array): Uint8Array {
+    const upTo = this.#upTo
+    return upTo !== undefined && this.#order.compare(max, upTo) > 0 ? upTo : max
   }
 
   /**
@@ -199,7 +210,7 @@ export class OutputTables {
     this.#done.push(
       this.writer.finish({
         rangeTombstones: this.#tombstones,
-        keyRange: { min, max },
+        keyRange: { min, max: this.#limited(max) },
         isSentinelOnly: true,
         createdAtNs: this.#plan.createdAtNs,
       }),

@@ -136,6 +136,15 @@ export const OPTION_SETS: readonly OptionSet[] = [
     disk,
   ),
   set(
+    'merges in slices on disk',
+    {
+      strategy: small,
+      blockSize: 128,
+      runtime: { compactionThreads: 4, subcompactionMinBytes: 0, compactionConcurrency: 2 },
+    },
+    disk,
+  ),
+  set(
     'keys as u64, which is bytes',
     { comparator: comparators.u64be },
     { order: comparators.u64be },

@@ -5,7 +5,7 @@
  * I2: a merge installs all outputs and removes all inputs in one step, or nothing; nothing where `clear` took an input.
  */
 import { LEVEL_COUNT } from '../../shared/base/limits.js'
-import type { CompactionJob, JobResult, TableInput } from '../../shared/jobs/jobs.js'
+import type { CompactionJob, JobResult, KeySlice, TableInput } from '../../shared/jobs/jobs.js'
 import { givenDictionary } from '../options.js'
 import type { CompactionInput, CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
@@ -22,8 +22,8 @@ import {
 } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import { HeldRanges, lowestUnflushed, spansOutside } from './job-ranges.js'
-import { withJobMemory } from './job-region.js'
 import { outputPlan } from './output-plan.js'
+import { chooseSlices, runSlices } from './subcompactions.js'
 
 /** What one compaction did. */
 export interface CompactionResult {
@@ -113,10 +113,13 @@ async function merge(
   for (const table of tables) table.acquire()
   const ranges = new HeldRanges(core, [], watermark.seqno)
   try {
-    const result = await withJobMemory(core.environment, ({ region, control }) => {
-      const job = compactionJob(core, input, tables, bytesRead, watermark)
-      return executor.run({ ...job, ranges: ranges.plain, region, control })
-    })
+    const slices = chooseSlices(core, executor, tables)
+    const result = await runSlices(core, executor, slices, bytesRead, (slice, bytes) => ({
+      ...compactionJob(core, input, tables, bytes, watermark),
+      runs: inputRuns(core, new Set(input.tableIds), slice),
+      ranges: ranges.plain,
+      slice,
+    }))
     const outputs = openProposals(core, result)
     const ids = new Set(input.tableIds)
     // The inputs were cleared meanwhile: their merge must not bring them back.
@@ -176,13 +179,21 @@ function installMerged(
   )
 }
 
-/** The chosen tables as sources, newest first: each run of the version gives one. */
-function inputRuns(core: TreeCore, ids: ReadonlySet<number>): TableInput[][] {
+/** The chosen tables that reach into a slice, as sources, newest first: each run of the version gives one. */
+function inputRuns(
+  core: TreeCore,
+  ids: ReadonlySet<number>,
+  { after, upTo }: KeySlice,
+): TableInput[][] {
   const { restrictions } = core.latest.version.extras
+  const { compare } = core.order
+  const reaches = ({ keyMin, keyMax }: Table): boolean =>
+    (after === undefined || compare(keyMax, after) > 0) &&
+    (upTo === undefined || compare(keyMin, upTo) <= 0)
   const runs: TableInput[][] = []
   for (const level of core.latest.version.levels) {
     for (const run of level) {
-      const chosen = run.filter((table) => ids.has(table.id))
+      const chosen = run.filter((table) => ids.has(table.id) && reaches(table))
       if (chosen.length === 0) continue
       runs.push(
         chosen.map(({ id, path, record }) => ({
@@ -203,7 +214,7 @@ function compactionJob(
   tables: readonly Table[],
   inputBytes: number,
   watermark: Watermark,
-): Omit<CompactionJob, 'region' | 'control' | 'ranges'> {
+): Omit<CompactionJob, 'region' | 'control' | 'ranges' | 'runs' | 'slice'> {
   const level = { destination: input.destination, canonical: input.canonicalLevel }
   const isLastLevel = input.destination === LEVEL_COUNT - 1
   return {
@@ -211,7 +222,6 @@ function compactionJob(
     code: core.code.references,
     watermark: watermark.seqno,
     isExact: watermark.isExact,
-    runs: inputRuns(core, new Set(input.tableIds)),
     isLastLevel,
     outside: isLastLevel ? spansOutside(core, tables) : [],
     lowestUnflushed: lowestUnflushed(core),

@@ -8,6 +8,8 @@ import type { Job, JobResult } from '../../shared/jobs/jobs.js'
 import type { SharedMemory } from '../../shared/memory/shared-memory.js'
 
 export interface JobExecutor {
+  /** Jobs that can run at once: a merge is not cut into more parts. */
+  readonly parallelism: number
   /** Runs `job` to its end. Rejects with the actor's error, code and details included. */
   run(job: Job): Promise<JobResult>
 }
@@ -37,6 +39,7 @@ export interface InProcessOptions {
 
 /** Runs jobs on the calling thread, each in turns of the event loop of its own. */
 export class InProcessExecutor implements JobExecutor {
+  readonly parallelism = 1
   readonly #shared: SharedMemory
   readonly #fs: FileSystem
   readonly #code: JobCode

@@ -32,6 +32,10 @@ export class MaintenancePool implements JobExecutor {
     }
   }
 
+  get parallelism(): number {
+    return this.threads
+  }
+
   async run(job: Job): Promise<JobResult> {
     const { memory } = processEnvironment().shared
     let answer: WorkerAnswer

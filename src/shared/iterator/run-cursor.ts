@@ -130,11 +130,12 @@ export class RunCursor {
     shared.setU32(this.#cursor + RUN_CURSOR_TABLE_COUNT, tables.length)
   }
 
-  /** Makes `source` this run's, on its first entry. */
-  open(source: number): void {
+  /** Makes `source` this run's, on its first entry; on the first one behind the key at `after`, where there is one. */
+  open(source: number, after?: { readonly address: number; readonly length: number }): void {
     const { shared } = this.#workspace
     shared.setU32(source + SOURCE_CURSOR, this.#cursor)
-    shared.kernel.run_cursor_seek(this.#cursor, source, 0, 0, 0)
+    const { address, length } = after ?? { address: 0, length: 0 }
+    shared.kernel.run_cursor_seek(this.#cursor, source, address, length, 1)
     while (shared.getU32(source + SOURCE_STATE) === SOURCE_WANTS_BLOCK) this.feed(source)
   }
 

@@ -74,11 +74,22 @@ export interface TableInput {
   readonly restriction: Uint8Array | undefined
 }
 
+/**
+ * A part of the keys: those behind `after`, up to and with `upTo`. Bounds are keys that exist, so that in any order one
+ * slice begins where the one before ends, and nothing lies between.
+ */
+export interface KeySlice {
+  readonly after: Uint8Array | undefined
+  readonly upTo: Uint8Array | undefined
+}
+
 /** Tables to tables. */
 export interface CompactionJob extends JobBase {
   readonly kind: 'compaction'
   /** Runs, newest first; tables of one run ascend by key and do not overlap. */
   readonly runs: readonly (readonly TableInput[])[]
+  /** What of the keys is this job's. Where it is not all of them, the order is that of bytes or no run has range deletes. */
+  readonly slice: KeySlice
   /** True where nothing lies below the output: tombstones that cover nothing more go. */
   readonly isLastLevel: boolean
   readonly ranges: JobRanges

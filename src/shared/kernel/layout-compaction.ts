@@ -47,7 +47,10 @@ export const COMPACTION_REPLACEMENT = 104
 export const COMPACTION_REPLACEMENT_LENGTH = 108
 /** A RANGE_GAP. */
 export const COMPACTION_GAP = 112
-export const COMPACTION_BYTES = 144
+/** The last key that is merged, where the merge has only a slice of the keys; address 0: to the end. */
+export const COMPACTION_UPPER = 144
+export const COMPACTION_UPPER_LENGTH = 148
+export const COMPACTION_BYTES = 152
 
 export const VERDICT_NONE = 0
 export const VERDICT_KEEP = 1

@@ -58,6 +58,8 @@ import {
   COMPACTION_SEQNO,
   COMPACTION_SUMS,
   COMPACTION_UNSURE_RANGES,
+  COMPACTION_UPPER,
+  COMPACTION_UPPER_LENGTH,
   COMPACTION_VERDICT,
   COMPACTION_WATERMARK,
   COMPACTION_WRITER,
@@ -449,6 +451,17 @@ function take_further(compaction: usize, merge: usize, source: usize): i32 {
   return EVENT_DONE
 }
 
+// @ts-ignore: decorator
+/** True where the entry lies behind the slice that is merged. */
+@inline
+function is_beyond(compaction: usize, source: usize): bool {
+  const upper = <usize>load<u32>(compaction, COMPACTION_UPPER)
+  if (upper == 0) return false
+  const key = <usize>load<u32>(source, SOURCE_KEY)
+  const keyLength = load<i32>(source, SOURCE_KEY_LENGTH)
+  return compare_keys(key, keyLength, upper, load<i32>(compaction, COMPACTION_UPPER_LENGTH)) > 0
+}
+
 /** Runs until something is wanted or the sources are done; returns an EVENT code. */
 export function compaction_run(compaction: usize): i32 {
   const merge = <usize>load<u32>(compaction, COMPACTION_MERGE)
@@ -459,13 +472,13 @@ export function compaction_run(compaction: usize): i32 {
       if (event != EVENT_DONE) return event
     }
     const settled = merge_settle(merge)
+    if (settled != MERGE_READY && settled != EVENT_DONE) return settled
     const isFolding = load<u32>(compaction, COMPACTION_GROUP) == GROUP_FOLDING
-    if (settled == EVENT_DONE) {
+    if (settled == EVENT_DONE || is_beyond(compaction, merge_top(merge))) {
       if (!isFolding) return end_group(compaction)
       close_fold(compaction, false, false)
       continue
     }
-    if (settled != MERGE_READY) return settled
     const source = merge_top(merge)
     const key = <usize>load<u32>(source, SOURCE_KEY)
     const keyLength = load<i32>(source, SOURCE_KEY_LENGTH)

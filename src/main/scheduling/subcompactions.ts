@@ -1,0 +1,101 @@
+/**
+ * Runs a merge in one job, or in several at once over slices of its keys (semantics.md 16.7). Main thread.
+ *
+ * I1: all slices succeed and their tables are one result, ascending by key, or the merge fails and none of them is left.
+ */
+import type { CompactionJob, JobResult, KeySlice } from '../../shared/jobs/jobs.js'
+import { JOB_CANCEL } from '../../shared/kernel/layout.js'
+import { sampleKeys } from '../../shared/table/index-samples.js'
+import type { TreeCore } from '../tree-core.js'
+import type { Table } from '../version/table.js'
+import type { JobExecutor } from './job-executor.js'
+import { withJobMemory } from './job-region.js'
+import { type KeySample, sliceKeys, WHOLE } from './key-slices.js'
+
+/** Keys that one table offers to be cut at. */
+const SAMPLES_A_TABLE = 64
+
+/** A job without its memory, for one slice, which reads about `bytes`. */
+export type SliceJob = (slice: KeySlice, bytes: number) => Omit<CompactionJob, 'region' | 'control'>
+
+/** How a merge of `tables` is cut. */
+export function chooseSlices(
+  core: TreeCore,
+  executor: JobExecutor,
+  tables: readonly Table[],
+): readonly KeySlice[] {
+  const { compactionThreads, subcompactionMinBytes } = core.runtime
+  const parts = Math.min(compactionThreads, executor.parallelism)
+  const bytes = tables.reduce((sum, { fileBytes }) => sum + fileBytes, 0)
+  if (!(parts >= 2) || bytes < subcompactionMinBytes) return [WHOLE]
+  // Range deletes cannot be cut where an order has no key right behind another one.
+  const hasRanges = tables.some(({ resident }) => resident.rangeTombstones.length > 0)
+  if (hasRanges && !core.order.isBytes) return [WHOLE]
+  const samples = tables.flatMap(({ resident, fileBytes }): KeySample[] => {
+    const keys = sampleKeys(core.shared, resident, SAMPLES_A_TABLE)
+    return keys.map((key) => ({ key, bytes: fileBytes / keys.length }))
+  })
+  return sliceKeys(samples, parts, core.order.compare)
+}
+
+/** Runs one job for each slice, all at once. */
+export async function runSlices(
+  core: TreeCore,
+  executor: JobExecutor,
+  slices: readonly KeySlice[],
+  bytes: number,
+  jobOf: SliceJob,
+): Promise<JobResult> {
+  const controls = new Set<number>()
+  let hasFailed = false
+  const run = async (slice: KeySlice): Promise<JobResult> => {
+    try {
+      return await withJobMemory(core.environment, async ({ region, control }) => {
+        controls.add(control)
+        try {
+          if (hasFailed) core.shared.raise(control + JOB_CANCEL)
+          return await executor.run({ ...jobOf(slice, bytes / slices.length), region, control })
+        } finally {
+          controls.delete(control)
+        }
+      })
+    } catch (error) {
+      hasFailed = true
+      for (const control of controls) core.shared.raise(control + JOB_CANCEL)
+      throw error
+    }
+  }
+  const outcomes = await Promise.allSettled(slices.map(run))
+  const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  const failures = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
+  if (failures.length === 0) return combined(results)
+  removeTables(core, results)
+  // The ones that were told to stop say so; the first cause is what counts.
+  throw (
+    failures.find((error) => (error as { code?: unknown }).code !== 'VARVE_ABORTED') ?? failures[0]
+  )
+}
+
+function combined(results: readonly JobResult[]): JobResult {
+  const sum = (of: (result: JobResult) => number): number =>
+    results.reduce((total, result) => total + of(result), 0)
+  return {
+    tables: results.flatMap(({ tables }) => tables),
+    entriesIn: sum(({ entriesIn }) => entriesIn),
+    entriesDropped: sum(({ entriesDropped }) => entriesDropped),
+    bytesWritten: sum(({ bytesWritten }) => bytesWritten),
+    isFiltered: results.some(({ isFiltered }) => isFiltered),
+    foldFailure: results.find(({ foldFailure }) => foldFailure !== undefined)?.foldFailure,
+  }
+}
+
+/** What cannot be removed is an orphan, and goes at the next open. */
+function removeTables(core: TreeCore, results: readonly JobResult[]): void {
+  for (const { id } of results.flatMap(({ tables }) => tables)) {
+    try {
+      core.fs.remove(`${core.tablesFolder()}/${id}`)
+    } catch {
+      // The failure of the merge is the one to report.
+    }
+  }
+}
