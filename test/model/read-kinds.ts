@@ -34,7 +34,7 @@ export function multiGetLater(
   program: Program,
   [, a, b, c, d]: Step,
 ): Promise<void> {
-  const { seqno, options } = moment(session, b)
+  const { seqno, options } = momentBeside(session, b, d)
   const keys = Array.from({ length: a % 40 }, (_, i) => keyOf(program, c + i * (b % 11)))
   const wanted = keys.map((key) => session.model.get(key, seqno))
   const read = session.tree.multiGetAsync(keys, options).then((found) => {
@@ -47,7 +47,7 @@ export function multiGetLater(
 
 export function rangeLater(session: Session, program: Program, step: Step): Promise<void> {
   const bounds = rangeOf(program, step)
-  const { seqno, options } = moment(session, step[3])
+  const { seqno, options } = momentBeside(session, step[3], step[4])
   const wanted = session.model.range(bounds, seqno)
   const chunks = session.tree.rangeAsync({ ...bounds, ...options })
   const read = (async () => {
@@ -65,9 +65,18 @@ export function rangeLater(session: Session, program: Program, step: Step): Prom
   return beside(session, read, step[4])
 }
 
+const isBeside = (choice: number): boolean => choice % 3 === 0
+
+/** A moment for a read that may run beside what comes next: "the latest" would take in what is written meanwhile. */
+function momentBeside(session: Session, choice: number, way: number): ReturnType<typeof moment> {
+  const found = moment(session, choice)
+  const isLatest = found.options.seqno === Number.POSITIVE_INFINITY
+  return isLatest && isBeside(way) ? { seqno: session.visible, options: {} } : found
+}
+
 /** Waits for a read, or lets it run beside what comes next: its result is that of now. */
 async function beside(session: Session, read: Promise<void>, choice: number): Promise<void> {
-  if (choice % 3 === 0) session.start(read)
+  if (isBeside(choice)) session.start(read)
   else await read
 }
 
