@@ -99,11 +99,11 @@ for (const [name, options, withRanges] of CASES) {
     }
     const [serialLines, serialEntries, parallelLines, parallelEntries] = lines
     t.same(parallelLines, serialLines)
-    t.same(parallelEntries, serialEntries, '`parallel_compaction`: entry for entry')
+    t.same(parallelEntries, serialEntries, 'entry for entry')
   })
 }
 
-t.test('several threads do work on one merge', async (t) => {
+t.test('`parallel_compaction`: several threads work on one merge', async (t) => {
   const folder = t.testdir()
   let most = 0
   let running = 0
