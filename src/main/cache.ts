@@ -1,8 +1,12 @@
 /**
  * The public face of the block cache: a capacity that trees share. Main thread.
  */
-import { rangeError } from '../shared/base/errors.js'
-import { BlockCache, type CacheStats } from '../shared/memory/block-cache.js'
+import { rangeError, typeError } from '../shared/base/errors.js'
+import {
+  BlockCache,
+  type BlockCacheOptions,
+  type CacheStats,
+} from '../shared/memory/block-cache.js'
 import { processEnvironment } from './environment.js'
 
 /** Capacity where nothing else is said: 16 MiB. */
@@ -10,6 +14,22 @@ export const CACHE_BYTES_DEFAULT = 16 * 1024 * 1024
 
 /** Largest cache: it shares 2 GiB of address space with everything else. */
 const CACHE_BYTES_MAX = 1024 * 1024 * 1024
+
+/** How large a cache is, and what it keeps. */
+export interface CacheOptions extends BlockCacheOptions {
+  /** 0 … 1 GiB; default 16 MiB. 0 keeps nothing. */
+  readonly capacityBytes?: number
+  /**
+   * Index and filter blocks outlast data blocks: a read of data that is not cached costs one block, not three. Default
+   * true.
+   */
+  readonly metadataPriority?: boolean
+  /**
+   * Keeps the entries that point reads found, beside the blocks that they came from: for keys that are read again and
+   * again, each in another block. Changes nothing that is read. Default false.
+   */
+  readonly rowCache?: boolean
+}
 
 /**
  * Keeps decoded blocks in memory. Give one to several trees and they share its capacity.
@@ -26,14 +46,20 @@ export class Cache {
   #users = 0
   #isDisposed = false
 
-  /** @param options.capacityBytes 0 … 1 GiB; default 16 MiB. 0 keeps nothing. */
-  constructor(options: { readonly capacityBytes?: number } = {}) {
+  /** @throws TypeError, RangeError */
+  constructor(options: CacheOptions = {}) {
+    for (const name of ['metadataPriority', 'rowCache'] as const) {
+      const value: unknown = options[name]
+      if (value !== undefined && typeof value !== 'boolean') {
+        throw typeError(`${name} of a cache must be true or false, not ${String(value)}`)
+      }
+    }
     const capacity = options.capacityBytes ?? CACHE_BYTES_DEFAULT
     if (!Number.isInteger(capacity) || capacity < 0 || capacity > CACHE_BYTES_MAX) {
       throw rangeError(`a cache has 0 to ${CACHE_BYTES_MAX} bytes, not ${capacity}`)
     }
     const { shared, heap } = processEnvironment()
-    this.blocks = new BlockCache(shared, heap, capacity)
+    this.blocks = new BlockCache(shared, heap, capacity, options)
   }
 
   stats(): CacheStats {

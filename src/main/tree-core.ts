@@ -16,7 +16,6 @@ import type { TableRecord } from '../shared/format/version-model.js'
 import { DescriptorTable } from '../shared/fs/descriptor-table.js'
 import type { DirectoryLock, FileSystem } from '../shared/fs/file-system.js'
 import { ScanMemory } from '../shared/iterator/scan-memory.js'
-import { READ_COUNTERS_BYTES } from '../shared/kernel/layout.js'
 import type { SharedMemory } from '../shared/memory/shared-memory.js'
 import type { Workspace } from '../shared/memory/workspace.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
@@ -31,9 +30,10 @@ import { SeqnoMarkFile } from './manifest/seqno-mark-file.js'
 import { givenDictionary, type Settings } from './options.js'
 import { changeRuntimeConfig, type RuntimeConfig } from './runtime-config.js'
 import { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
+import { TreeCounters } from './statistics/tree-counters.js'
 import type { TreeCode } from './user-code-options.js'
 import { Memtable } from './version/memtable.js'
-import { SuperVersion, type SuperVersionParts } from './version/super-version.js'
+import { SuperVersion } from './version/super-version.js'
 import { Table } from './version/table.js'
 import type { Version } from './version/version.js'
 import { VersionHistory } from './version/version-history.js'
@@ -64,6 +64,9 @@ export class TreeCore extends EventEmitter {
   readonly descriptors: DescriptorTable
   readonly loader: BlockLoader
   readonly provider: BlockProvider
+  readonly counters: TreeCounters
+  /** Blocks of range tombstones that were read, when tables were opened. */
+  readonly rangeTombstoneLoads = { loads: 0, loadBytes: 0 }
   readonly seqno: SequenceNumberGenerator
   readonly visibleSeqno: SequenceNumberGenerator
   runtime: RuntimeConfig
@@ -75,7 +78,6 @@ export class TreeCore extends EventEmitter {
   readonly #lock: DirectoryLock | undefined
   readonly #mark: SeqnoMarkFile
   readonly #ownsCache: boolean
-  readonly #readCounters: number
   #history: VersionHistory | undefined
   #nextTableId: number
   #nextMemtableId = 0
@@ -94,8 +96,6 @@ export class TreeCore extends EventEmitter {
     this.workspace = this.environment.workspace.inOrder(parts.code.order)
     this.shared = this.workspace.shared
     this.order = this.shared.order
-    this.#readCounters = this.workspace.heap.allocate(READ_COUNTERS_BYTES)
-    this.shared.bytes.fill(0, this.#readCounters, this.#readCounters + READ_COUNTERS_BYTES)
     this.fs = settings.fs
     this.runtime = settings.runtime
     this.seqno = settings.seqno ?? new SequenceNumberCounter()
@@ -113,6 +113,7 @@ export class TreeCore extends EventEmitter {
     this.descriptors = settings.descriptorTable ?? new DescriptorTable()
     this.loader = new BlockLoader(this.workspace)
     this.provider = new BlockProvider(this.workspace, this.loader, this.cache.blocks)
+    this.counters = new TreeCounters(this.workspace, settings.clock)
   }
 
   /** Ends opening: `version` holds what is on disk. */
@@ -123,7 +124,7 @@ export class TreeCore extends EventEmitter {
     // Files do not tell what was collected before they were written: only what the caller had retained is sure to be
     // there for reads of the past.
     const retained = Math.min(this.visibleSeqno.get(), this.runtime.retainFrom)
-    const first = this.#superVersion({
+    const first = new SuperVersion(this.workspace, {
       active: undefined,
       sealed: [],
       version,
@@ -202,7 +203,13 @@ export class TreeCore extends EventEmitter {
         globalSeqno: record.globalSeqno,
         restriction,
         prefixName: this.code.prefixes?.name,
+        counters: this.counters.address,
       })
+      const ranges = table.section('range_tombstones')
+      if (ranges !== undefined) {
+        this.rangeTombstoneLoads.loads++
+        this.rangeTombstoneLoads.loadBytes += ranges.length
+      }
       return new Table((obsolete) => this.#removeFile(obsolete), path, record, resident)
     } catch (error) {
       file.close()
@@ -237,7 +244,7 @@ export class TreeCore extends EventEmitter {
       this.#commit(version)
     }
     this.history.install(
-      this.#superVersion({
+      new SuperVersion(this.workspace, {
         active: latest.active,
         sealed: latest.sealed.filter((memtable) => !retired.has(memtable)),
         version,
@@ -262,7 +269,7 @@ export class TreeCore extends EventEmitter {
     this.#clearCount++
     const install = this.seqno.next()
     this.history.install(
-      this.#superVersion({
+      new SuperVersion(this.workspace, {
         active: undefined,
         sealed: [],
         version,
@@ -323,21 +330,13 @@ export class TreeCore extends EventEmitter {
     this.#state = 'closed'
     this.#history = undefined
     this.#manifest?.close()
+    this.counters.stop()
     if (this.#iteratorCount === 0) this.#freeReading()
     this.#lock?.release()
   }
 
-  #superVersion(parts: SuperVersionParts): SuperVersion {
-    return new SuperVersion(this.workspace, parts, this.#readCounters)
-  }
-
-  /** One of the READ_COUNTERS. */
-  readCount(counter: number): number {
-    return this.shared.getU64(this.#readCounters + counter)
-  }
-
   #freeReading(): void {
-    this.workspace.heap.free(this.#readCounters)
+    this.counters.dispose()
     this.provider.dispose()
     this.loader.dispose()
     ScanMemory.freeIdle(this.workspace)
@@ -365,7 +364,7 @@ export class TreeCore extends EventEmitter {
     const { latest } = this
     const { version, exactFrom, collectedBelow } = latest
     this.history.replaceLatest(
-      this.#superVersion({ ...memtables, version, exactFrom, collectedBelow }),
+      new SuperVersion(this.workspace, { ...memtables, version, exactFrom, collectedBelow }),
     )
   }
 

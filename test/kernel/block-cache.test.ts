@@ -81,7 +81,7 @@ for (const capacityBytes of [96 << 10, 200_000, 1 << 20, 4 << 20]) {
     t.ok(hits > 100 && inserted > 100, `${hits} hits, ${inserted} insertions`)
     t.equal(stats.hits, hits)
     t.equal(stats.misses, 20_000 - hits)
-    t.ok(stats.usedBytes <= capacityBytes, `${stats.usedBytes} bytes in use`)
+    t.ok(stats.sizeBytes <= capacityBytes, `${stats.sizeBytes} bytes in use`)
     t.equal(stats.insertions, inserted)
     t.ok(stats.evictions <= stats.insertions)
     t.equal(
@@ -150,7 +150,7 @@ t.test('three segments of blocks that fill one each', async (t) => {
       test.insert(1, offset, contentOf(1, offset, length), random.chance(0.3))
     }
   }
-  t.ok(test.cache.stats().usedBytes <= 96 << 10)
+  t.ok(test.cache.stats().sizeBytes <= 96 << 10)
   test.cache.dispose()
 })
 

@@ -13,6 +13,8 @@ export interface OptionSet {
   readonly where: 'memory' | 'disk'
   /** Bytes of the block cache; undefined for one of the tree's own. */
   readonly cacheBytes?: number
+  /** What else that cache is told. */
+  readonly cacheOptions?: { readonly rowCache?: boolean; readonly metadataPriority?: boolean }
   /** Another tree uses the same cache and descriptors meanwhile. */
   readonly hasSibling?: boolean
   /** Files that may be open at once; undefined for the default. */
@@ -109,6 +111,19 @@ export const OPTION_SETS: readonly OptionSet[] = [
     cacheBytes: 64 * KIB,
     descriptors: 1,
     hasSibling: true,
+  }),
+  set(
+    'rows cached',
+    { blockSize: 256 },
+    { cacheBytes: 8192 * KIB, cacheOptions: { rowCache: true } },
+  ),
+  set('rows in a tiny cache, metadata as any other', manual, {
+    cacheBytes: 100 * KIB,
+    cacheOptions: { rowCache: true, metadataPriority: false },
+  }),
+  set('zone maps and seqno bounds', {
+    blockSize: 128,
+    runtime: { zoneMap: true, seqnoInIndex: true },
   }),
   set('full sync on disk', { syncMode: 'full', compression: 'lz4' }, disk),
   set('manifest rotates every time', { ...manual, manifestLogRotateBytes: 0 }),

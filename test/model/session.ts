@@ -85,7 +85,9 @@ export class Session {
     const set = this.#set
     this.#needsDictionary ||= usesDictionary(set)
     this.#cache =
-      set.cacheBytes === undefined ? undefined : new Cache({ capacityBytes: set.cacheBytes })
+      set.cacheBytes === undefined
+        ? undefined
+        : new Cache({ capacityBytes: set.cacheBytes, ...set.cacheOptions })
     const shared: OpenOptions = {
       ...(this.#cache === undefined ? {} : { cache: this.#cache }),
       ...(set.descriptors === undefined

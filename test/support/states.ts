@@ -11,7 +11,6 @@ import {
   RUN_TABLE_COUNT,
   RUN_TABLES,
   STATE_BYTES,
-  STATE_COUNTERS,
   STATE_HAS_RANGES,
   STATE_MEMTABLE_COUNT,
   STATE_MEMTABLES,
@@ -151,7 +150,6 @@ export class TestStates {
     shared.setU32(state + STATE_MEMTABLES, this.#list(memtables))
     shared.setU32(state + STATE_RUN_COUNT, runs.length)
     shared.setU32(state + STATE_RUNS, records)
-    shared.setU32(state + STATE_COUNTERS, 0)
     const tables = runs.flatMap((run) => run.tables)
     const hasRanges = tables.some(({ rangeTombstones }) => rangeTombstones.length > 0)
     shared.setU32(state + STATE_HAS_RANGES, hasRanges ? 1 : 0)

@@ -20,10 +20,13 @@ import {
   READ_CACHE,
   READ_FOUND,
   READ_FOUND_KIND,
+  READ_FOUND_SEQNO,
+  READ_FOUND_TABLE,
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
   READ_GIVEN,
   READ_HAS_HASH,
+  READ_HASH,
   READ_KEY,
   READ_KEY_LENGTH,
   READ_RUN,
@@ -34,8 +37,19 @@ import {
   READ_WANTED_SIZE,
   READ_WANTED_TABLE,
   READ_WANTS_BLOCK,
+  TABLE_OWNER,
+  TABLE_SEQNO_MAX,
 } from '../../shared/kernel/layout.js'
-import type { Workspace } from '../../shared/memory/workspace.js'
+import {
+  ROW_CACHE_HASH_BITS,
+  ROW_CACHE_KEY,
+  ROW_CACHE_KEY_LENGTH,
+  ROW_CACHE_KIND,
+  ROW_CACHE_OFFSETS,
+  ROW_CACHE_SEQNO,
+  ROW_CACHE_VALUE_LENGTH,
+} from '../../shared/kernel/layout-metrics.js'
+import { GrowingBuffer, type Workspace } from '../../shared/memory/workspace.js'
 import type { WantedBlock } from '../../shared/table/block-fetch.js'
 import type { BlockProvider } from '../../shared/table/block-provider.js'
 import type { ResidentTable } from '../../shared/table/resident-table.js'
@@ -46,12 +60,17 @@ export type Resolver = (view: ReadView, key: Uint8Array, seqno: number) => Uint8
 /** What became of a read. */
 export type Verdict = 'absent' | 'value' | 'operand'
 
+/** Longer rows are not kept: their blocks are little longer. */
+const ROW_BYTES_MAX = 16 * 1024
+
 export class PointReader {
   readonly provider: BlockProvider
   readonly #workspace: Workspace
   readonly #resolve: Resolver
   readonly #read: number
   readonly #key: number
+  /** Where a row is made that the cache is to keep; undefined where it keeps none. */
+  readonly #row: GrowingBuffer | undefined
   /** A piece with a value that was saved from the cache, of the read at hand; 0 for none. */
   #saved = 0
   /** Where the last found value lies. */
@@ -67,6 +86,7 @@ export class PointReader {
     this.#resolve = resolve
     this.#read = heap.allocate(READ_BYTES)
     this.#key = heap.allocate(KEY_BYTES_MAX + 8)
+    this.#row = provider.cache.hasRows ? new GrowingBuffer(heap, 4096) : undefined
     shared.setU32(this.#read + READ_CACHE, provider.cache.address)
     shared.setU32(this.#read + READ_KEY, this.#key)
   }
@@ -95,7 +115,9 @@ export class PointReader {
     }
     const verdict = this.judge(read, outcome)
     if (verdict === 'operand') return this.#findResolved(view, keyLength, seqno)
-    return verdict === 'value'
+    if (verdict === 'absent') return false
+    if (this.#row !== undefined) this.#keepRow(this.#row, keyLength, seqno)
+    return true
   }
 
   /** The first part of {@link find}: as far as memory goes. Returns what the kernel does. */
@@ -169,8 +191,35 @@ export class PointReader {
   dispose(): void {
     const { heap } = this.#workspace
     this.#releaseSaved()
+    this.#row?.dispose()
     heap.free(this.#read)
     heap.free(this.#key)
+  }
+
+  /** Has the cache keep what was found, where that is the newest version of its key in its table. */
+  #keepRow(row: GrowingBuffer, keyLength: number, seqno: number): void {
+    const { shared } = this.#workspace
+    const read = this.#read
+    const table = shared.getU32(read + READ_FOUND_TABLE)
+    const length = ROW_CACHE_KEY + keyLength + this.valueLength
+    if (table === 0 || length > ROW_BYTES_MAX) return
+    if (seqno <= shared.getU64(table + TABLE_SEQNO_MAX)) return
+    row.reserve(length)
+    const { address } = row
+    const key = address + ROW_CACHE_KEY
+    shared.setU64(address + ROW_CACHE_SEQNO, shared.getU64(read + READ_FOUND_SEQNO))
+    shared.setU32(address + ROW_CACHE_KIND, shared.getU32(read + READ_FOUND_KIND))
+    shared.setU32(address + ROW_CACHE_KEY_LENGTH, keyLength)
+    shared.setU32(address + ROW_CACHE_VALUE_LENGTH, this.valueLength)
+    shared.bytes.copyWithin(key, this.#key, this.#key + keyLength)
+    const { valueAddress } = this
+    shared.bytes.copyWithin(key + keyLength, valueAddress, valueAddress + this.valueLength)
+    const high = shared.getU32(read + READ_HASH + 4) % 2 ** (ROW_CACHE_HASH_BITS - 32)
+    const offset = ROW_CACHE_OFFSETS + high * 2 ** 32 + shared.getU32(read + READ_HASH)
+    const owner = shared.getU32(table + TABLE_OWNER)
+    const kept = this.provider.cache.insertRow(owner, offset, address, length)
+    // What was found may have moved: the row has it, too.
+    if (kept !== 0) this.valueAddress = kept + ROW_CACHE_KEY + keyLength
   }
 
   #findResolved(view: ReadView, keyLength: number, seqno: number): boolean {

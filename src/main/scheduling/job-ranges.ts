@@ -38,7 +38,6 @@ export class HeldRanges implements JobRanges, Disposable {
             core.workspace,
             memtables.map(({ address }) => address),
             runs,
-            0,
           )
     for (const table of this.#tables) table.acquire()
     const folds = isNeeded && core.code.mergeOperator !== undefined

@@ -7,6 +7,7 @@ import { LEVEL_COUNT } from '../../shared/base/limits.js'
 import type { CacheStats } from '../../shared/memory/block-cache.js'
 import { ReadOperations } from '../reading/read-operations.js'
 import type { TreeCore } from '../tree-core.js'
+import { type Metrics, metricsOf } from './metrics.js'
 
 /** A table as {@link StatisticsOperations.levelSegmentStats} tells of it. */
 export interface SegmentStats {
@@ -92,6 +93,12 @@ export abstract class StatisticsOperations extends ReadOperations {
     let bytes = 0
     for (const { table } of this.core.latest.version.tables()) bytes += table.fileBytes
     return bytes
+  }
+
+  /** Blocks, filters and files that reads have used since the tree was opened. Costs reads next to nothing. */
+  metrics(): Metrics {
+    this.core.requireOpen()
+    return metricsOf(this.core)
   }
 
   /** Bytes that filters keep in memory. */

@@ -41,8 +41,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
   readonly #newestFirst: readonly Memtable[]
   #references = 1
 
-  /** @param counters what reads of the tree count in */
-  constructor(workspace: Workspace, parts: SuperVersionParts, counters: number) {
+  constructor(workspace: Workspace, parts: SuperVersionParts) {
     this.#workspace = workspace
     this.active = parts.active
     this.sealed = parts.sealed
@@ -61,7 +60,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     }
     for (const { table } of parts.version.tables()) table.acquire()
     this.runs = runs
-    this.stateAddress = publishState(workspace, this.memtables, runs, counters)
+    this.stateAddress = publishState(workspace, this.memtables, runs)
   }
 
   /** A copy of every range tombstone of memtables and tables: for change data capture, not for reads. */

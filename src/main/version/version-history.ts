@@ -28,6 +28,11 @@ export class VersionHistory {
     this.#latest = first
   }
 
+  /** Super versions that are kept, the latest included. */
+  get length(): number {
+    return this.#entries.length
+  }
+
   get latest(): SuperVersion {
     return this.#latest
   }

@@ -55,6 +55,9 @@ export class DescribedFile implements ReadableFile {
 
 export class DescriptorTable {
   readonly capacity: number
+  /** Reads whose file was open, and those that opened one. */
+  hits = 0
+  misses = 0
   /** Open files, the one used longest ago first. */
   readonly #open = new Map<string, ReadableFile>()
   /** Paths mean something in their file system only: each one in use gets a number. */
@@ -97,11 +100,13 @@ export class DescriptorTable {
   acquire(fs: FileSystem, path: string, name: string): ReadableFile {
     const open = this.#open.get(name)
     if (open !== undefined) {
+      this.hits++
       this.#open.delete(name)
       this.#open.set(name, open)
       return open
     }
     const file = fs.openRead(path)
+    this.misses++
     this.#open.set(name, file)
     if (this.#open.size > this.capacity) {
       const [oldest] = this.#open.keys()

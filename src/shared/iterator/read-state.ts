@@ -9,7 +9,6 @@ import {
   RUN_TABLE_COUNT,
   RUN_TABLES,
   STATE_BYTES,
-  STATE_COUNTERS,
   STATE_HAS_RANGES,
   STATE_MEMTABLE_COUNT,
   STATE_MEMTABLES,
@@ -19,15 +18,11 @@ import {
 import type { Workspace } from '../memory/workspace.js'
 import type { ReadView, ViewRun } from './read-view.js'
 
-/**
- * Writes STATE, memtable list, run records and table lists into one piece, the caller's to free: its address.
- * @param counters READ_COUNTERS of the tree, or 0
- */
+/** Writes STATE, memtable list, run records and table lists into one piece, the caller's to free: its address. */
 export function publishState(
   { shared, heap }: Workspace,
   memtables: readonly number[],
   runs: readonly ViewRun[],
-  counters: number,
 ): number {
   const tableCount = runs.reduce((sum, run) => sum + run.tables.length, 0)
   const bytes = STATE_BYTES + 8 * memtables.length + RUN_BYTES * runs.length + 4 * tableCount
@@ -40,7 +35,6 @@ export function publishState(
   shared.setU32(state + STATE_RUN_COUNT, runs.length)
   shared.setU32(state + STATE_MEMTABLES, memtableList)
   shared.setU32(state + STATE_RUNS, runRecords)
-  shared.setU32(state + STATE_COUNTERS, counters)
   memtables.forEach((address, i) => {
     shared.setU32(memtableList + 4 * i, address)
   })
@@ -72,7 +66,7 @@ export class PartialView implements ReadView, Disposable {
     this.#workspace = workspace
     this.memtables = memtables
     this.runs = runs
-    this.stateAddress = publishState(workspace, memtables, runs, 0)
+    this.stateAddress = publishState(workspace, memtables, runs)
   }
 
   [Symbol.dispose](): void {

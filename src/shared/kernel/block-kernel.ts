@@ -89,7 +89,7 @@ export interface BlockKernel {
     offset: number,
     source: number,
     blockBytes: number,
-    isMetadata: number,
+    rank: number,
   ): number
   cache_pin(cache: number, block: number): number
   cache_unpin(cache: number, block: number): void

@@ -40,7 +40,6 @@ export const RUN_CURSOR_WANTED_SIZE = 76
 export const RUN_CURSOR_RANGES = 84
 export const RUN_CURSOR_SEQNO = 88
 export const RUN_CURSOR_GAP = 96
-/** As MERGE_PREFIX and STATE_COUNTERS. */
+/** As MERGE_PREFIX. */
 export const RUN_CURSOR_PREFIX = 128
-export const RUN_CURSOR_COUNTERS = 132
 export const RUN_CURSOR_BYTES = 136

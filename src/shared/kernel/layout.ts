@@ -168,6 +168,8 @@ export const CACHE_USED_BYTES = 104
 export const CACHE_PINS = 112
 export const CACHE_PINNED_COUNT = 116
 export const CACHE_PINNED_MAX = 120
+/** u32: 1 where it holds rows (layout-metrics.ts). */
+export const CACHE_HAS_ROWS = 124
 export const CACHE_HEADER_BYTES = 128
 
 // A bucket: tags u32 x 8 (0 = free), then offsets u64 x 8, owners u32 x 8, addresses u32 x 8, uses u8 x 8.
@@ -317,7 +319,12 @@ export const TABLE_RESTRICTION_LENGTH = 72
 export const TABLE_RANGES = 76
 /** A compact filter over the prefixes of the keys, or 0: ask nothing. */
 export const TABLE_PREFIX_FILTER = 80
-export const TABLE_BYTES = 88
+/** The counters of its tree (layout-metrics.ts), or 0. */
+export const TABLE_COUNTERS = 84
+/** u64: how many point reads looked into the table; and u32: when the last did, in seconds since 1970. */
+export const TABLE_READS = 88
+export const TABLE_LAST_ACCESS = 96
+export const TABLE_BYTES = 104
 
 export const TABLE_TWO_LEVEL = 1
 /** The table holds range tombstones only: its one entry is a sentinel, which is not to be seen. */
@@ -336,17 +343,7 @@ export const STATE_MEMTABLES = 8
 export const STATE_RUNS = 12
 /** u32: 1 where a table of a run has range tombstones. */
 export const STATE_HAS_RANGES = 16
-/** Address of READ_COUNTERS, or 0: nothing is counted. */
-export const STATE_COUNTERS = 20
 export const STATE_BYTES = 24
-
-// What reads of a tree add up to: u64 each. Written by the threads that read, exact where one does.
-/** Filters asked for a key, and how many of them said that it is not there. */
-export const COUNTER_FILTER_QUERIES = 0
-export const COUNTER_FILTER_SKIPS = 8
-/** Tables that a prefix scan passed over. */
-export const COUNTER_PREFIX_SKIPS = 16
-export const READ_COUNTERS_BYTES = 24
 
 export const RUN_LEVEL = 0
 export const RUN_TABLE_COUNT = 4
@@ -387,7 +384,9 @@ export const READ_GIVEN = 84
 export const READ_OUTCOME = 88
 /** The level of the best answer: in L0 every run is asked. */
 export const READ_FOUND_LEVEL = 92
-export const READ_BYTES = 96
+/** The table whose block the best answer lies in; 0 for a memtable's and a cached row's. */
+export const READ_FOUND_TABLE = 96
+export const READ_BYTES = 104
 
 export const READ_ABSENT = 0
 export const READ_PRESENT = 1

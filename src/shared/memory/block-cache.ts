@@ -10,6 +10,7 @@ import {
   CACHE_BUCKETS,
   CACHE_EVICTIONS,
   CACHE_FILLS,
+  CACHE_HAS_ROWS,
   CACHE_HEADER_BYTES,
   CACHE_HITS,
   CACHE_INSERTIONS,
@@ -23,6 +24,7 @@ import {
   CACHE_SMALL_TARGET,
   CACHE_USED_BYTES,
 } from '../kernel/layout.js'
+import { CACHE_RANK_DATA, CACHE_RANK_METADATA, CACHE_RANK_ROW } from '../kernel/layout-metrics.js'
 import type { Heap } from './heap.js'
 import type { SharedMemory } from './shared-memory.js'
 
@@ -38,18 +40,35 @@ const SMALL_SHARE = 0.1
 /** Bytes of cached blocks for each bucket of eight slots: half full with 4 KiB blocks, so that buckets rarely overflow. */
 const BUCKET_BLOCK_BYTES = 16 * 1024
 
+/** The same where rows of a few hundred bytes are kept, too. */
+const BUCKET_ROW_BYTES = 2 * 1024
+
 /** What {@link BlockCache.stats} tells. Counts since the cache was made. */
 export interface CacheStats {
   readonly capacityBytes: number
-  readonly usedBytes: number
+  readonly sizeBytes: number
+  /** Blocks that reads found, and those that had to be read from disk. */
   readonly hits: number
   readonly misses: number
+  /** The share that was found; 1 where nothing was asked for. */
+  readonly hitRate: number
   readonly insertions: number
   readonly evictions: number
 }
 
+/** How a cache chooses what stays, and what it keeps. */
+export interface BlockCacheOptions {
+  /** Index and filter blocks outlast data blocks. Default true. */
+  readonly metadataPriority?: boolean
+  /** Keeps single entries, too. Default false. */
+  readonly rowCache?: boolean
+}
+
 export class BlockCache {
   readonly address: number
+  /** True where single entries are to be kept, too. */
+  readonly hasRows: boolean
+  readonly #hasMetadataPriority: boolean
   readonly capacityBytes: number
   readonly #shared: SharedMemory
   readonly #heap: Heap
@@ -58,8 +77,13 @@ export class BlockCache {
   readonly #start: number = 0
   readonly #end: number = 0
 
-  /** Takes `capacityBytes` of `heap` for blocks, and about 2 % more to find them; 0 switches the cache off. */
-  constructor(shared: SharedMemory, heap: Heap, capacityBytes: number) {
+  /** Takes `capacityBytes` of `heap` for blocks, and about 2 % more to find them, 10 % with rows; 0 switches the cache off. */
+  constructor(
+    shared: SharedMemory,
+    heap: Heap,
+    capacityBytes: number,
+    { metadataPriority = true, rowCache = false }: BlockCacheOptions = {},
+  ) {
     this.#shared = shared
     this.#heap = heap
     this.capacityBytes = capacityBytes
@@ -69,8 +93,13 @@ export class BlockCache {
     const segmentBytes = Math.max(SEGMENT_BYTES_MIN, even) & ~63
     const segmentCount = Math.floor(capacityBytes / segmentBytes)
     // Two segments are always being filled; a cache without a third to empty is no cache.
+    this.#hasMetadataPriority = metadataPriority
+    this.hasRows = rowCache && segmentCount >= 3
     if (segmentCount < 3) return
-    const bucketCount = Math.max(1, Math.ceil(capacityBytes / BUCKET_BLOCK_BYTES))
+    const bucketCount = Math.max(
+      1,
+      Math.ceil(capacityBytes / (rowCache ? BUCKET_ROW_BYTES : BUCKET_BLOCK_BYTES)),
+    )
     const set = (field: number, value: number): void => shared.setU32(this.address + field, value)
     set(CACHE_BUCKET_COUNT, bucketCount)
     set(CACHE_BUCKETS, this.#take(bucketCount * CACHE_BUCKET_BYTES))
@@ -83,6 +112,7 @@ export class BlockCache {
     set(CACHE_NEXT, this.#take(segmentCount * 4))
     set(CACHE_PINS, this.#take(segmentCount * 4))
     set(CACHE_SMALL_TARGET, Math.max(1, Math.round(segmentCount * SMALL_SHARE)))
+    set(CACHE_HAS_ROWS, rowCache ? 1 : 0)
     shared.kernel.cache_init(this.address)
   }
 
@@ -99,15 +129,14 @@ export class BlockCache {
     byteLength: number,
     isMetadata: boolean,
   ): number {
-    const metadata = isMetadata ? 1 : 0
-    return this.#shared.kernel.cache_insert(
-      this.address,
-      owner,
-      offset,
-      source,
-      byteLength,
-      metadata,
-    )
+    const rank = isMetadata && this.#hasMetadataPriority ? CACHE_RANK_METADATA : CACHE_RANK_DATA
+    return this.#shared.kernel.cache_insert(this.address, owner, offset, source, byteLength, rank)
+  }
+
+  /** As {@link insert}, a row: the offset is none of a block (kernel/layout-metrics.ts). */
+  insertRow(owner: number, offset: number, source: number, byteLength: number): number {
+    const { kernel } = this.#shared
+    return kernel.cache_insert(this.address, owner, offset, source, byteLength, CACHE_RANK_ROW)
   }
 
   /**
@@ -130,11 +159,13 @@ export class BlockCache {
 
   stats(): CacheStats {
     const count = (field: number): number => this.#shared.getU64(this.address + field)
+    const [hits, misses] = [count(CACHE_HITS), count(CACHE_MISSES)]
     return {
       capacityBytes: this.capacityBytes,
-      usedBytes: count(CACHE_USED_BYTES),
-      hits: count(CACHE_HITS),
-      misses: count(CACHE_MISSES),
+      sizeBytes: count(CACHE_USED_BYTES),
+      hits,
+      misses,
+      hitRate: hits + misses === 0 ? 1 : hits / (hits + misses),
       insertions: count(CACHE_INSERTIONS),
       evictions: count(CACHE_EVICTIONS),
     }

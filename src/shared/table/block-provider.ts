@@ -19,6 +19,13 @@ export interface ProvidedBlock extends LoadedBlock {
   readonly isCached: boolean
 }
 
+/** Blocks of one kind that were asked for here: loaded, and found in the cache. */
+interface BlockCounts {
+  loads: number
+  loadBytes: number
+  found: number
+}
+
 /** A cached filter partition starts with its length (0: it excludes nothing), padded to 8 bytes. */
 const FILTER_PREFIX_BYTES = 8
 
@@ -27,6 +34,10 @@ export class BlockProvider {
   readonly #loader: BlockLoader
   readonly #cache: BlockCache
   readonly #filterBuffer: GrowingBuffer
+  /** By WANTED_* kind. */
+  readonly #counts: BlockCounts[] = Array.from({ length: 3 }, () => {
+    return { loads: 0, loadBytes: 0, found: 0 }
+  })
 
   constructor(workspace: Workspace, loader: BlockLoader, cache: BlockCache) {
     this.#workspace = workspace
@@ -53,6 +64,7 @@ export class BlockProvider {
   find(table: ResidentTable, kind: WantedKind, offset: number): ProvidedBlock | undefined {
     const found = this.#cache.find(table.owner, offset)
     if (found === 0) return undefined
+    this.#count(kind).found++
     return { address: found, length: this.#lengthOf(found, kind), isCached: true }
   }
 
@@ -65,14 +77,26 @@ export class BlockProvider {
     bytes?: Uint8Array,
   ): ProvidedBlock {
     const { address, length } = this.#load(table, kind, offset, size, bytes)
+    const counts = this.#count(kind)
+    counts.loads++
+    counts.loadBytes += size
     const isMetadata = kind !== WANTED_DATA
     const cached = this.#cache.insert(table.owner, offset, address, length, isMetadata)
     if (cached === 0) return { address, length, isCached: false }
     return { address: cached, length, isCached: true }
   }
 
+  /** What was asked for here; kernels count for themselves what they find. */
+  counts(kind: WantedKind): Readonly<BlockCounts> {
+    return this.#count(kind)
+  }
+
   dispose(): void {
     this.#filterBuffer.dispose()
+  }
+
+  #count(kind: WantedKind): BlockCounts {
+    return this.#counts[kind] as BlockCounts
   }
 
   /** Resident blocks and indexes tell their length at the same place; filters in front. */

@@ -3,7 +3,7 @@
  * no message and no copy: the TABLE structure of `layout.ts`, the top of the index, the filter or the index over its
  * partitions, and the key range. Main makes and frees it; any thread reads it.
  *
- * I1: the structure never changes after it was made.
+ * I1: the structure never changes after it was made, but for two counters that reads raise.
  */
 
 import { VarveError } from '../base/errors.js'
@@ -15,6 +15,7 @@ import {
   FILTER_NONE,
   FILTER_RIBBON,
   TABLE_BYTES,
+  TABLE_COUNTERS,
   TABLE_FILTER,
   TABLE_FILTER_INDEX,
   TABLE_FILTER_KIND,
@@ -26,10 +27,12 @@ import {
   TABLE_KEY_MAX_LENGTH,
   TABLE_KEY_MIN,
   TABLE_KEY_MIN_LENGTH,
+  TABLE_LAST_ACCESS,
   TABLE_NO_ENTRIES,
   TABLE_OWNER,
   TABLE_PREFIX_FILTER,
   TABLE_RANGES,
+  TABLE_READS,
   TABLE_RESTRICTION,
   TABLE_RESTRICTION_LENGTH,
   TABLE_SEQNO_MAX,
@@ -51,6 +54,8 @@ export interface TablePlacement {
   readonly restriction: Uint8Array | undefined
   /** The name of the tree's prefix extractor: a prefix filter under another one is not used. */
   readonly prefixName?: string | undefined
+  /** Where its tree counts (kernel/layout-metrics.ts); none where the table is read for a job. */
+  readonly counters?: number
 }
 
 /** What of a table is made resident: one that is only walked front to back needs no filter, nor a search in its ranges. */
@@ -116,6 +121,16 @@ export class ResidentTable {
     return this.rangeTombstones.reduce((most, { seqno }) => Math.max(most, seqno), entries)
   }
 
+  /** Point reads that looked into the table since it was opened: past its key range, seqnos and filter. */
+  get readCount(): number {
+    return this.#workspace.shared.getU64(this.address + TABLE_READS)
+  }
+
+  /** When the last of them was, in seconds since 1970; 0 where there was none. */
+  get lastAccessSeconds(): number {
+    return this.#workspace.shared.getU32(this.address + TABLE_LAST_ACCESS)
+  }
+
   /** The restriction's place in the shared memory, where the table has one. */
   get restrictionKey(): { readonly address: number; readonly length: number } | undefined {
     const address = this.#workspace.shared.getU32(this.address + TABLE_RESTRICTION)
@@ -159,13 +174,14 @@ export class ResidentTable {
   #writeIdentity(): void {
     const { shared } = this.#workspace
     const { meta } = this.table
-    const { owner, globalSeqno, restriction } = this.placement
+    const { owner, globalSeqno, restriction, counters = 0 } = this.placement
     // Range tombstones carry absolute seqnos and may lie below every entry's: the lower one counts.
     const lowest = this.rangeTombstones.reduce(
       (least, { seqno }) => Math.min(least, seqno),
       meta.seqnoMin + globalSeqno,
     )
     this.#set(TABLE_OWNER, owner)
+    this.#set(TABLE_COUNTERS, counters)
     const levels = this.table.isTwoLevel ? TABLE_TWO_LEVEL : 0
     this.#set(TABLE_FLAGS, levels | (this.hasNoEntries ? TABLE_NO_ENTRIES : 0))
     shared.setU64(this.address + TABLE_GLOBAL_SEQNO, globalSeqno)

@@ -57,6 +57,7 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   tableCount: (tree) => tree.tableCount(),
   levelTableCount: (tree) => tree.levelTableCount(0),
   levelSegmentStats: (tree) => tree.levelSegmentStats(),
+  metrics: (tree) => tree.metrics(),
   l0RunCount: (tree) => tree.l0RunCount(),
   sealedMemtableCount: (tree) => tree.sealedMemtableCount(),
   approximateLen: (tree) => tree.approximateLen(),

@@ -135,7 +135,7 @@ t.test('a cache without capacity keeps nothing and answers all the same', async 
   await tree.flush()
   for (let n = 0; n < 300; n++) if (tree.getString(`key ${n}`) !== `value ${n}`) t.fail(`key ${n}`)
   t.equal(Array.from(tree.range()).length, 300)
-  t.equal(cache.stats().usedBytes, 0)
+  t.equal(cache.stats().sizeBytes, 0)
   await tree.close()
 })
 

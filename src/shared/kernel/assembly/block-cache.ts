@@ -3,7 +3,8 @@
 // Blocks lie in segments that are filled front to back and emptied whole, so memory never fragments. Two queues of
 // segments make it scan-resistant (S3-FIFO, Yang et al., SOSP 2023, kept as two logs): a new block enters the small
 // queue; when its segment is emptied it moves to the main queue if it was used meanwhile, and goes otherwise. The main
-// queue re-enters blocks that were used, each re-entry costing one use. Metadata enters the main queue at once.
+// queue re-enters blocks that were used, each re-entry costing one use. Metadata enters the main queue at once, and so do
+// rows, but without uses: they are small, and beside blocks they would be gone before they are read again.
 //
 // An entry of the index is a slot of one of eight in its bucket; a full bucket gives up its least used slot.
 //
@@ -49,6 +50,7 @@ import {
   CACHE_SMALL_TARGET,
   CACHE_USED_BYTES,
 } from '../layout'
+import { CACHE_RANK_DATA, CACHE_RANK_METADATA } from '../layout-metrics'
 
 /** Uses a slot counts at most: a block that was hot once leaves after so many rounds of the main queue. */
 const USES_MAX: u8 = 3
@@ -307,8 +309,8 @@ function drop_slot(cache: usize, bucket: usize, slot: i32): void {
 }
 
 /**
- * Copies the block of `blockBytes` at `source` into the cache. `isMetadata` blocks start in the main queue with full
- * uses. Returns the cached copy's address, or 0 where the block is larger than a segment or the cache is off.
+ * Copies the block of `blockBytes` at `source` into the cache, by its CACHE_RANK_*: metadata starts in the main queue with
+ * full uses, rows start there without. Returns the cached copy's address, or 0 where the block is larger than a segment or the cache is off.
  */
 export function cache_insert(
   cache: usize,
@@ -316,7 +318,7 @@ export function cache_insert(
   offset: f64,
   source: usize,
   blockBytes: i32,
-  isMetadata: i32,
+  rank: i32,
 ): i32 {
   const bytes = (<u32>blockBytes + CACHE_RECORD_BLOCK + 7) & ~7
   if (load<u32>(cache, CACHE_BUCKET_COUNT) == 0) return 0
@@ -325,7 +327,7 @@ export function cache_insert(
   const bucket = bucket_of(cache, hash)
   const held = slot_of(bucket, tag_of(hash), owner, <u64>offset)
   if (held >= 0) return load<i32>(bucket + (<usize>held << 2), CACHE_BUCKET_ADDRESSES)
-  const openField = isMetadata != 0 ? CACHE_MAIN_OPEN : CACHE_SMALL_OPEN
+  const openField = rank != CACHE_RANK_DATA ? CACHE_MAIN_OPEN : CACHE_SMALL_OPEN
   let record = append(cache, openField, bytes)
   while (record == 0) {
     const fresh = take_free(cache)
@@ -335,7 +337,7 @@ export function cache_insert(
       continue
     }
     const open = load<i32>(cache + openField)
-    if (open >= 0) push(cache, isMetadata != 0 ? CACHE_MAIN_FIRST : CACHE_SMALL_FIRST, open)
+    if (open >= 0) push(cache, rank != CACHE_RANK_DATA ? CACHE_MAIN_FIRST : CACHE_SMALL_FIRST, open)
     store<i32>(cache + openField, fresh)
     record = append(cache, openField, bytes)
   }
@@ -348,7 +350,7 @@ export function cache_insert(
   store<u64>(bucket + (<usize>slot << 3), <u64>offset, CACHE_BUCKET_OFFSETS)
   store<u32>(bucket + (<usize>slot << 2), owner, CACHE_BUCKET_OWNERS)
   store<u32>(bucket + (<usize>slot << 2), block, CACHE_BUCKET_ADDRESSES)
-  store<u8>(bucket + <usize>slot, isMetadata != 0 ? USES_MAX : 0, CACHE_BUCKET_USES)
+  store<u8>(bucket + <usize>slot, rank == CACHE_RANK_METADATA ? USES_MAX : 0, CACHE_BUCKET_USES)
   atomic.store<u32>(bucket + (<usize>slot << 2), tag_of(hash))
   store<u64>(cache, load<u64>(cache, CACHE_INSERTIONS) + 1, CACHE_INSERTIONS)
   store<u64>(cache, load<u64>(cache, CACHE_USED_BYTES) + <u64>bytes, CACHE_USED_BYTES)

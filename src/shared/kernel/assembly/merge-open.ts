@@ -29,7 +29,6 @@ import {
   SOURCE_TYPE_BLOCK,
   SOURCE_TYPE_MEMTABLE,
   SOURCE_WANTS_BLOCK,
-  STATE_COUNTERS,
   STATE_MEMTABLES,
   STATE_MEMTABLE_COUNT,
   STATE_RUNS,
@@ -38,7 +37,6 @@ import {
 import {
   RUN_CURSOR_BYTES,
   RUN_CURSOR_CACHE,
-  RUN_CURSOR_COUNTERS,
   RUN_CURSOR_END,
   RUN_CURSOR_END_LENGTH,
   RUN_CURSOR_PINNED_BLOCK,
@@ -99,7 +97,6 @@ export function merge_open(merge: usize, state: usize, cache: usize, end: usize,
     store<u32>(cursor, load<u32>(merge, MERGE_RANGES), RUN_CURSOR_RANGES)
     store<u64>(cursor, load<u64>(merge, MERGE_SEQNO), RUN_CURSOR_SEQNO)
     store<u32>(cursor, load<u32>(merge, MERGE_PREFIX), RUN_CURSOR_PREFIX)
-    store<u32>(cursor, load<u32>(state, STATE_COUNTERS), RUN_CURSOR_COUNTERS)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_BLOCK)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_INDEX)
     cursor += RUN_CURSOR_BYTES

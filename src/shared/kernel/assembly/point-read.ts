@@ -8,9 +8,8 @@
 // I1: in L0 every run is asked that could hold a newer version than the best found; deeper, the first hit ends the read.
 // I2: a resumed read goes on with the given block where it stood: it asks for no block twice, whatever the cache forgot.
 import {
+  CACHE_HAS_ROWS,
   CACHE_HITS,
-  COUNTER_FILTER_QUERIES,
-  COUNTER_FILTER_SKIPS,
   FILTER_BURR,
   FILTER_NONE,
   INDEX_COUNT,
@@ -24,6 +23,7 @@ import {
   READ_FOUND_KIND,
   READ_FOUND_LEVEL,
   READ_FOUND_SEQNO,
+  READ_FOUND_TABLE,
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
   READ_GIVEN,
@@ -46,11 +46,11 @@ import {
   RUN_LEVEL,
   RUN_TABLES,
   RUN_TABLE_COUNT,
-  STATE_COUNTERS,
   STATE_MEMTABLES,
   STATE_MEMTABLE_COUNT,
   STATE_RUNS,
   STATE_RUN_COUNT,
+  TABLE_COUNTERS,
   TABLE_FILTER,
   TABLE_FILTER_INDEX,
   TABLE_FILTER_KIND,
@@ -61,8 +61,10 @@ import {
   TABLE_KEY_MAX_LENGTH,
   TABLE_KEY_MIN,
   TABLE_KEY_MIN_LENGTH,
+  TABLE_LAST_ACCESS,
   TABLE_NO_ENTRIES,
   TABLE_OWNER,
+  TABLE_READS,
   TABLE_RESTRICTION,
   TABLE_RESTRICTION_LENGTH,
   TABLE_SEQNO_MAX,
@@ -72,9 +74,25 @@ import {
   WANTED_FILTER,
   WANTED_INDEX,
 } from '../layout'
+import {
+  COUNTERS_CACHED,
+  COUNTERS_FILTER_QUERIES,
+  COUNTERS_FILTER_SKIPS,
+  COUNTERS_NOW,
+  COUNTERS_ROW_HITS,
+  COUNTERS_TABLE_READS,
+  ROW_CACHE_HASH_BITS,
+  ROW_CACHE_KEY,
+  ROW_CACHE_KEY_LENGTH,
+  ROW_CACHE_KIND,
+  ROW_CACHE_OFFSETS,
+  ROW_CACHE_SEQNO,
+  ROW_CACHE_VALUE_LENGTH,
+} from '../layout-metrics'
 import { cache_find } from './block-cache'
 import { burr_contains } from './burr'
 import { equal_bytes, read_varint, skip_varint } from './bytes'
+import { count_for } from './counters'
 import { compare_keys } from './key-order'
 import { memtable_get_hashed } from './memtable'
 import {
@@ -85,7 +103,6 @@ import {
 } from './memtable-entry'
 import { memtable_hash } from './memtable-hash'
 import { state_cover, state_has_ranges } from './range-cover'
-import { count_one } from './read-counters'
 import { index_record, index_search, resident_entry, resident_search } from './resident-block'
 import { ribbon_contains } from './ribbon'
 import { xxh3_64 } from './xxh3'
@@ -108,11 +125,13 @@ function filter_contains(kind: u32, filter: usize, hash: u64): bool {
   return kind == FILTER_BURR ? burr_contains(filter, hash) : ribbon_contains(filter, hash)
 }
 
-/** A block of `table` at `offset`, where the cache holds it; or 0. */
-function find_block(read: usize, table: usize, offset: u64): usize {
+/** A block of `table` at `offset`, of a WANTED_* kind, where the cache holds it; or 0. */
+function find_block(read: usize, table: usize, kind: u32, offset: u64): usize {
   const cache = <usize>load<u32>(read, READ_CACHE)
   const cached = cache_find(cache, load<u32>(table, TABLE_OWNER), offset)
-  if (cached != 0) store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
+  if (cached == 0) return 0
+  store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
+  count_for(table, (<usize>kind << 3) + COUNTERS_CACHED)
   return cached
 }
 
@@ -152,20 +171,20 @@ function covering_table(run: usize, key: usize, keyLength: i32): usize {
   return isBelow ? 0 : table
 }
 
-/** Asks one partition of a filter. An empty one excludes nothing; the loader stores its length in front. */
-function partition_contains(read: usize, kind: u32, partition: usize): bool {
-  return load<u32>(partition) == 0 || filter_contains(kind, partition + 8, filter_hash(read))
+// @ts-ignore: decorator
+/** Counts an answer of a table's filter, and passes it on as READ_PRESENT for "maybe" or READ_ABSENT. */
+@inline
+function note_filter(table: usize, isMaybe: bool): i32 {
+  count_for(table, COUNTERS_FILTER_QUERIES)
+  if (isMaybe) return READ_PRESENT
+  count_for(table, COUNTERS_FILTER_SKIPS)
+  return READ_ABSENT
 }
 
-// @ts-ignore: decorator
-/** What a filter said, counted. */
-@inline
-function filter_answer(read: usize, isMaybe: bool): i32 {
-  const counters = <usize>load<u32>(<usize>load<u32>(read, READ_STATE), STATE_COUNTERS)
-  count_one(counters, COUNTER_FILTER_QUERIES)
-  if (isMaybe) return READ_PRESENT
-  count_one(counters, COUNTER_FILTER_SKIPS)
-  return READ_ABSENT
+/** Asks one partition of a filter. An empty one excludes nothing; the loader stores its length in front. */
+function ask_partition(read: usize, table: usize, kind: u32, partition: usize): i32 {
+  const isMaybe = load<u32>(partition) == 0 || filter_contains(kind, partition + 8, filter_hash(read))
+  return note_filter(table, isMaybe)
 }
 
 /** Asks the table's filter: READ_ABSENT, READ_PRESENT for "maybe", or READ_WANTS_BLOCK for a partition. */
@@ -175,14 +194,14 @@ function ask_filter(read: usize, table: usize, key: usize, keyLength: i32): i32 
   const partitions = <usize>load<u32>(table, TABLE_FILTER_INDEX)
   if (partitions == 0) {
     const filter = <usize>load<u32>(table, TABLE_FILTER)
-    return filter_answer(read, filter_contains(kind, filter, filter_hash(read)))
+    return note_filter(table, filter_contains(kind, filter, filter_hash(read)))
   }
   const number = index_search(partitions, key, keyLength, u64.MAX_VALUE)
-  if (number == load<i32>(partitions, INDEX_COUNT)) return filter_answer(read, false)
+  if (number == load<i32>(partitions, INDEX_COUNT)) return note_filter(table, false)
   const record = index_record(partitions, number)
-  const filter = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
+  const filter = find_block(read, table, WANTED_FILTER, load<u64>(record, INDEX_RECORD_OFFSET))
   if (filter == 0) return want_block(read, table, WANTED_FILTER, record)
-  return filter_answer(read, partition_contains(read, kind, filter))
+  return ask_partition(read, table, kind, filter)
 }
 
 /** Books the entry of `block` as the best answer if it is the key's and newer than what was found. */
@@ -205,6 +224,41 @@ function take_entry(read: usize, table: usize, block: usize, key: usize, keyLeng
   store<u64>(read, entrySeqno, READ_FOUND_SEQNO)
   store<u32>(read, <u32>at + <u32>keyLength, READ_FOUND_VALUE)
   store<u32>(read, valueLength, READ_FOUND_VALUE_LENGTH)
+  store<u32>(read, <u32>table, READ_FOUND_TABLE)
+}
+
+/**
+ * Books a cached row of the table as the best answer if it is newer than what was found; false where there is none that
+ * answers. A row is its key's newest version in the table: a read that is too old for it needs the table.
+ */
+function take_row(read: usize, table: usize, key: usize, keyLength: i32): bool {
+  const cache = <usize>load<u32>(read, READ_CACHE)
+  const offset = <u64>ROW_CACHE_OFFSETS + (filter_hash(read) & ((<u64>1 << ROW_CACHE_HASH_BITS) - 1))
+  const row = cache_find(cache, load<u32>(table, TABLE_OWNER), offset)
+  if (row == 0 || load<i32>(row, ROW_CACHE_KEY_LENGTH) != keyLength) return false
+  if (!equal_bytes(row + ROW_CACHE_KEY, key, keyLength)) return false
+  const seqno = load<u64>(row, ROW_CACHE_SEQNO)
+  if (seqno >= load<u64>(read, READ_SEQNO)) return false
+  count_for(table, COUNTERS_ROW_HITS)
+  if (load<u32>(read, READ_FOUND) != 0 && load<u64>(read, READ_FOUND_SEQNO) >= seqno) return true
+  store<u32>(read, 1, READ_FOUND)
+  store<u32>(read, load<u32>(row, ROW_CACHE_KIND), READ_FOUND_KIND)
+  store<u64>(read, seqno, READ_FOUND_SEQNO)
+  store<u32>(read, <u32>row + ROW_CACHE_KEY + <u32>keyLength, READ_FOUND_VALUE)
+  store<u32>(read, load<u32>(row, ROW_CACHE_VALUE_LENGTH), READ_FOUND_VALUE_LENGTH)
+  store<u32>(read, 0, READ_FOUND_TABLE)
+  return true
+}
+
+// @ts-ignore: decorator
+/** Counts a read that looks into the table. */
+@inline
+function note_read(table: usize): void {
+  const counters = <usize>load<u32>(table, TABLE_COUNTERS)
+  if (counters == 0) return
+  store<u64>(table, load<u64>(table, TABLE_READS) + 1, TABLE_READS)
+  store<u32>(table, load<u32>(counters, COUNTERS_NOW), TABLE_LAST_ACCESS)
+  store<u64>(counters, load<u64>(counters, COUNTERS_TABLE_READS) + 1, COUNTERS_TABLE_READS)
 }
 
 // @ts-ignore: decorator
@@ -223,8 +277,14 @@ function ask_table(read: usize, table: usize, key: usize, keyLength: i32): i32 {
     if (load<u64>(table, TABLE_SEQNO_MAX) <= load<u64>(read, READ_FOUND_SEQNO)) return READ_PRESENT
   }
   if (load<u64>(table, TABLE_GLOBAL_SEQNO) >= seqno) return READ_PRESENT
+  const hasRows = load<u32>(<usize>load<u32>(read, READ_CACHE), CACHE_HAS_ROWS) != 0
+  if (hasRows && take_row(read, table, key, keyLength)) {
+    note_read(table)
+    return READ_PRESENT
+  }
   const asked = ask_filter(read, table, key, keyLength)
   if (asked != READ_PRESENT) return asked == READ_ABSENT ? READ_PRESENT : asked
+  note_read(table)
   return search_table(read, table, key, keyLength)
 }
 
@@ -235,7 +295,7 @@ function search_table(read: usize, table: usize, key: usize, keyLength: i32): i3
     const number = index_search(index, key, keyLength, local_seqno(read, table))
     if (number == load<i32>(index, INDEX_COUNT)) return READ_PRESENT
     const record = index_record(index, number)
-    index = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
+    index = find_block(read, table, WANTED_INDEX, load<u64>(record, INDEX_RECORD_OFFSET))
     if (index == 0) return want_block(read, table, WANTED_INDEX, record)
   }
   return search_index(read, table, index, key, keyLength)
@@ -246,7 +306,7 @@ function search_index(read: usize, table: usize, index: usize, key: usize, keyLe
   const number = index_search(index, key, keyLength, local)
   if (number == load<i32>(index, INDEX_COUNT)) return READ_PRESENT
   const record = index_record(index, number)
-  const block = find_block(read, table, load<u64>(record, INDEX_RECORD_OFFSET))
+  const block = find_block(read, table, WANTED_DATA, load<u64>(record, INDEX_RECORD_OFFSET))
   if (block == 0) return want_block(read, table, WANTED_DATA, record)
   take_entry(read, table, block, key, keyLength, local)
   return READ_PRESENT
@@ -258,8 +318,9 @@ function resume_table(read: usize, block: usize, key: usize, keyLength: i32): i3
   const kind = load<u32>(read, READ_WANTED_KIND)
   if (kind == WANTED_INDEX) return search_index(read, table, block, key, keyLength)
   if (kind == WANTED_FILTER) {
-    const isMaybe = partition_contains(read, load<u32>(table, TABLE_FILTER_KIND), block)
-    if (filter_answer(read, isMaybe) == READ_ABSENT) return READ_PRESENT
+    const asked = ask_partition(read, table, load<u32>(table, TABLE_FILTER_KIND), block)
+    if (asked == READ_ABSENT) return READ_PRESENT
+    note_read(table)
     return search_table(read, table, key, keyLength)
   }
   take_entry(read, table, block, key, keyLength, local_seqno(read, table))
@@ -281,6 +342,7 @@ function ask_memtables(read: usize, state: usize, key: usize, keyLength: i32): b
     store<u64>(read, entry_seqno(entry), READ_FOUND_SEQNO)
     store<u32>(read, <u32>entry_value(entry), READ_FOUND_VALUE)
     store<u32>(read, <u32>entry_value_length(entry), READ_FOUND_VALUE_LENGTH)
+    store<u32>(read, 0, READ_FOUND_TABLE)
     return true
   }
   return false

@@ -10,7 +10,6 @@
 // I2: a wanted block may come at any time later: nothing that the cursor keeps lies in the cache unpinned.
 import {
   CACHE_HITS,
-  COUNTER_PREFIX_SKIPS,
   INDEX_COUNT,
   INDEX_RECORD_OFFSET,
   INDEX_RECORD_SIZE,
@@ -46,7 +45,6 @@ import {
   RUN_CURSOR_BOUND,
   RUN_CURSOR_BOUND_LENGTH,
   RUN_CURSOR_CACHE,
-  RUN_CURSOR_COUNTERS,
   RUN_CURSOR_END,
   RUN_CURSOR_END_LENGTH,
   RUN_CURSOR_GAP,
@@ -68,10 +66,11 @@ import {
   RUN_CURSOR_WANTED_OFFSET,
   RUN_CURSOR_WANTED_SIZE,
 } from '../layout-cursor'
+import { COUNTERS_CACHED, COUNTERS_PREFIX_SKIPS } from '../layout-metrics'
 import { cache_find, cache_pin, cache_unpin } from './block-cache'
+import { count_for } from './counters'
 import { compare_keys } from './key-order'
 import { table_is_covered } from './range-cover'
-import { count_one } from './read-counters'
 import { ribbon_contains } from './ribbon'
 import { index_record, index_search, resident_search } from './resident-block'
 
@@ -212,7 +211,7 @@ function is_hidden(cursor: usize, table: usize): bool {
   if ((load<u32>(table, TABLE_FLAGS) & TABLE_NO_ENTRIES) != 0) return true
   const prefix = <usize>load<u32>(cursor, RUN_CURSOR_PREFIX)
   if (prefix != 0 && !may_have_prefix(table, load<u64>(prefix))) {
-    count_one(<usize>load<u32>(cursor, RUN_CURSOR_COUNTERS), COUNTER_PREFIX_SKIPS)
+    count_for(table, COUNTERS_PREFIX_SKIPS)
     return true
   }
   const ranges = <usize>load<u32>(cursor, RUN_CURSOR_RANGES)
@@ -329,7 +328,10 @@ function proceed(cursor: usize, source: usize, given: usize, isFresh: bool): voi
     const record = index_record(index, load<i32>(cursor + (isPartition ? RUN_CURSOR_TOP_NUMBER : RUN_CURSOR_INDEX_NUMBER)))
     if (block == 0) {
       block = pin_block(cursor, table, isPartition ? RUN_CURSOR_PINNED_INDEX : RUN_CURSOR_PINNED_BLOCK, record)
-      if (block != 0 && !fresh) store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
+      if (block != 0 && !fresh) {
+        store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
+        count_for(table, COUNTERS_CACHED + (isPartition ? WANTED_INDEX << 3 : WANTED_DATA))
+      }
       fresh = false
     }
     if (block == 0) {
