@@ -16,7 +16,7 @@ import { RowReader, type RowSource } from './row-reader.js'
 import { ITERATOR_LEAK, type IteratorRange } from './tree-iterator.js'
 
 /** Chunks that may come out of memory one behind the other before the event loop gets a turn: about a millisecond. */
-const CHUNKS_A_TURN = 16
+const CHUNKS_A_TURN = 4
 
 /** What an asynchronous iterator reads through: its scan, and what that waits for. */
 export interface LaterSource extends RowSource {

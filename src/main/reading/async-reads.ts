@@ -23,7 +23,7 @@ import { LaterBlocks } from './later-blocks.js'
 import { MULTI_READ_KEYS_MAX, MultiRead, windowsOf } from './multi-read.js'
 import type { OperandReads } from './operand-reads.js'
 import type { PointReader } from './point-reader.js'
-import { type AsyncRangeOptions, boundsOf, limitOf, shapeOf } from './read-options.js'
+import { type AsyncRangeOptions, boundsOf, limitOf, shapeOf, toBytes } from './read-options.js'
 
 /** A key's operands, resolved. */
 interface Resolution {
@@ -62,7 +62,7 @@ export class AsyncReads {
   async multiGet(keys: readonly BytesLike[], seqno: number): Promise<(Buffer | undefined)[]> {
     const view = this.#core.history.at(seqno)
     // The caller may change its array, or the bytes in it, once this has returned.
-    const own = keys.map((key) => (typeof key === 'string' ? key : new Uint8Array(key)))
+    const own = keys.map((key) => (typeof key === 'string' ? key : toBytes(key, 'a key')))
     return this.#held(view, async () => {
       const values: (Buffer | undefined)[] = []
       for (let at = 0; at < own.length; at += MULTI_READ_KEYS_MAX) {

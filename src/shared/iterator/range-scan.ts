@@ -117,6 +117,8 @@ export class RangeScan {
   /** A key's operands are to be resolved before the scan goes on. */
   #hasOperand = false
   #isDone = false
+  /** What ends the scan behind the batch at hand. */
+  #failure: { readonly error: unknown } | undefined
   #isWidening = false
   #isDisposed = false
   /** Offset of the next row in the batch, and of the end of its rows. */
@@ -166,6 +168,7 @@ export class RangeScan {
     this.#isHungry = false
     this.#isFilling = false
     this.#hasOperand = false
+    this.#failure = undefined
     this.#isDone = false
     this.#isWidening = false
     this.#at = 0
@@ -332,6 +335,7 @@ export class RangeScan {
 
   /** Fills the batch anew; false where that has to wait. */
   #fill(): boolean {
+    if (this.#failure !== undefined) this.#fail(this.#failure.error)
     if (this.#hasOperand) return this.#resolveOperand()
     if (this.#isHungry && !this.#feed()) return false
     if (this.#stage !== 'merging' && !this.#placeSources()) return false
@@ -348,8 +352,13 @@ export class RangeScan {
     }
     let event = shared.kernel.scan_run(scan)
     while (event === EVENT_WANTS_BLOCK || event === EVENT_NO_SPACE) {
-      if (event === EVENT_NO_SPACE) this.#growBatch(this.#batch.capacity * 2)
-      else if (!this.#feed()) return false
+      if (event === EVENT_NO_SPACE) {
+        this.#growBatch(this.#batch.capacity * 2)
+      } else {
+        const isFed = this.#tryFeed()
+        if (isFed === undefined) break
+        if (!isFed) return false
+      }
       event = shared.kernel.scan_run(scan)
     }
     this.#isFilling = false
@@ -370,6 +379,24 @@ export class RangeScan {
   #growBatch(capacity: number): void {
     this.#batch.reserve(capacity)
     this.#nameBatch()
+  }
+
+  /** As {@link #feed}; undefined where it fails behind rows that were found: those come first. */
+  #tryFeed(): boolean | undefined {
+    try {
+      return this.#feed()
+    } catch (error) {
+      if (this.#workspace.shared.getU32(this.#memory.scan + SCAN_ROWS) === 0) this.#fail(error)
+      this.#failure = { error }
+      return undefined
+    }
+  }
+
+  /** Nothing comes behind a failure, unless the scan is moved elsewhere. */
+  #fail(error: unknown): never {
+    this.#failure = undefined
+    this.#isDone = true
+    throw error
   }
 
   /** Gives the wanting source its block; false where that is not at hand. */
