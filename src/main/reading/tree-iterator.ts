@@ -34,11 +34,13 @@ export const ITERATOR_LEAK = {
   code: 'VARVE_ITERATOR_LEAK',
 }
 
-/** What an iterator holds. */
+/** What an iterator holds. Nothing that it holds may lead back to the iterator, or that would never be collected. */
 class IteratorState implements Held {
   readonly leak = ITERATOR_LEAK
   watchNumber = UNWATCHED
   isDone = false
+  /** Guards only: why the row at hand has no value. */
+  failure: { readonly error: unknown } | undefined
   /** Made when they are first used. */
   front: End | undefined
   back: End | undefined
@@ -58,6 +60,20 @@ class IteratorState implements Held {
 
 const NOTHING = Buffer.alloc(0)
 
+/** A source whose operator may fail on one key without ending the scan. */
+function guarded(source: RowSource, state: IteratorState): RowSource {
+  const resolve: OperandResolver = (key) => {
+    try {
+      return source.resolve(key)
+    } catch (error) {
+      // The row of a resolved key comes next, and alone.
+      state.failure = { error }
+      return NOTHING
+    }
+  }
+  return { ...source, resolve }
+}
+
 /**
  * A lazy iterator over visible entries, usable in `for…of`, with `using`, and from both ends.
  *
@@ -74,14 +90,12 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   readonly #shape: Shape
   readonly #state: IteratorState
   #remaining: number
-  /** Guards only: why the row at hand has no value. */
-  #failure: { readonly error: unknown } | undefined
 
   constructor(source: RowSource, range: IteratorRange, shape: Shape) {
-    this.#source = shape === 'guards' ? this.#guarded(source) : source
+    this.#state = new IteratorState(source)
+    this.#source = shape === 'guards' ? guarded(source, this.#state) : source
     this.#range = range
     this.#shape = shape
-    this.#state = new IteratorState(source)
     this.#remaining = range.limit
     watch(this, this.#state)
   }
@@ -116,20 +130,6 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
     if (this.#state.isDone) return
     unwatch(this.#state)
     this.#state.letGo()
-  }
-
-  /** A source whose operator may fail on one key without ending the scan. */
-  #guarded(source: RowSource): RowSource {
-    const resolve: OperandResolver = (key) => {
-      try {
-        return source.resolve(key)
-      } catch (error) {
-        // The row of a resolved key comes next, and alone.
-        this.#failure = { error }
-        return NOTHING
-      }
-    }
-    return { ...source, resolve }
   }
 
   /** Makes an end. From now on it and the other one, if that is in use, look out for each other. */
@@ -174,8 +174,8 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   }
 
   #guard(rows: RowReader): Guard {
-    const failure = this.#failure
-    this.#failure = undefined
+    const { failure } = this.#state
+    this.#state.failure = undefined
     return new Guard(rows.key(), failure ?? { value: rows.value() })
   }
 }
