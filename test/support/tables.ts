@@ -10,6 +10,7 @@ import {
   type TableShape,
   TableWriter,
 } from '../../src/shared/table/table-writer.js'
+import { decodeArchive } from './decoder/archive.js'
 import { place } from './workspace.js'
 
 export const PLAIN_SHAPE: TableShape = {
@@ -87,4 +88,10 @@ export function writeTable(
   const proposal = writer.finish({ rangeTombstones: none, createdAtNs: 0n, ...ending })
   writer.dispose()
   return { bytes: readWhole(fs, path), proposal }
+}
+
+/** Where the sections of this name begin in a table's file. */
+export function sectionsOf(fs: MemoryFileSystem, path: string, name: string): number[] {
+  const { sections } = decodeArchive(readWhole(fs, path), path)
+  return sections.filter((section) => section.name === name).map(({ offset }) => offset)
 }
