@@ -59,14 +59,17 @@ const CHECKS: Readonly<Record<string, Check>> = {
 }
 
 /**
- * Refuses options of the wrong kind; an option that is undefined has its default.
+ * Refuses options of the wrong kind, and what is none of the `known` ones; an option that is undefined has its default.
  * @throws TypeError, RangeError
  */
-export function checkOptionKinds(options: unknown): void {
+export function checkOptionKinds(options: unknown, known: Readonly<Record<string, unknown>>): void {
   if (typeof options !== 'object' || options === null) {
     throw typeError(`options must be an object, not ${options === null ? 'null' : typeof options}`)
   }
   const given = options as Readonly<Record<string, unknown>>
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(known, name)) throw typeError(`there is no option ${name}`)
+  }
   for (const [name, { what, isMet }] of Object.entries(CHECKS)) {
     const value = given[name]
     if (value !== undefined && !isMet(value)) throw typeError(`${name} must be ${what}`)

@@ -132,6 +132,10 @@ export interface OpenOptions {
   readonly encryption?: unknown
   readonly ecc?: unknown
   readonly levelRoutes?: unknown
+  readonly locator?: unknown
+  readonly pinning?: unknown
+  readonly partitioning?: unknown
+  readonly logger?: unknown
 }
 
 /** Options, complete and checked. */
@@ -167,7 +171,60 @@ export interface Settings {
   readonly beforeFlush: OpenOptions['beforeFlush']
 }
 
-const UNBUILT = ['kvSeparation', 'encryption', 'ecc', 'levelRoutes'] as const
+const UNBUILT = [
+  'kvSeparation',
+  'encryption',
+  'ecc',
+  'levelRoutes',
+  'locator',
+  'pinning',
+  'partitioning',
+  'logger',
+] as const
+
+/** Every option: what is not one of them is a slip of the pen, and refused. */
+const OPTION_NAMES: Readonly<Record<keyof OpenOptions, true>> = {
+  createIfMissing: true,
+  errorIfExists: true,
+  readOnly: true,
+  fs: true,
+  cache: true,
+  descriptorTable: true,
+  mergeOperator: true,
+  compactionFilter: true,
+  comparator: true,
+  prefixExtractor: true,
+  seqno: true,
+  visibleSeqno: true,
+  compression: true,
+  indexCompression: true,
+  blockSize: true,
+  restartInterval: true,
+  indexRestartInterval: true,
+  hashRatio: true,
+  filter: true,
+  filterFormat: true,
+  filterPartitioning: true,
+  expectPointReadHits: true,
+  manifestRecoveryMode: true,
+  manifestLogRotateBytes: true,
+  syncMode: true,
+  directoryLock: true,
+  runtime: true,
+  maintenance: true,
+  strategy: true,
+  pool: true,
+  clock: true,
+  beforeFlush: true,
+  kvSeparation: true,
+  encryption: true,
+  ecc: true,
+  levelRoutes: true,
+  locator: true,
+  pinning: true,
+  partitioning: true,
+  logger: true,
+}
 
 const BLOCK_SIZE_MAX = 4 * 1024 * 1024
 
@@ -249,7 +306,7 @@ function toFileSystem(option: OpenOptions['fs']): FileSystem {
  * @throws TypeError, RangeError, VARVE_UNSUPPORTED
  */
 export function resolveOptions(options: OpenOptions): Settings {
-  checkOptionKinds(options)
+  checkOptionKinds(options, OPTION_NAMES)
   for (const name of UNBUILT) {
     if (options[name] === undefined) continue
     throw new VarveError(

@@ -3,21 +3,13 @@
  * strategies decide have their tests beside the strategies; those of parts that are not built yet are named at the end.
  */
 
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { leveled, major, open, type Tree } from '../../src/main/index.js'
 import { moveDown } from '../../src/main/strategies/move-down.js'
-import {
-  decodeTree,
-  type Entry,
-  encodeEditLog,
-  encodeSnapshot,
-  encodeTable,
-  type RangeTombstone,
-  utf8,
-  xxh3_128,
-} from '../support/decoder/index.js'
+import { decodeTree, utf8 } from '../support/decoder/index.js'
+import { entry, KIND, tombstone, writeTree } from '../support/hand-tree.js'
 import {
   codeOf,
   concatenation,
@@ -34,60 +26,7 @@ const manual = {
   runtime: { retainFrom: 0 },
 } as const
 
-const [PUT, DELETE, MERGE] = [0, 1, 3]
-
-const entry = (key: string, seqno: number, kind: number, value = ''): Entry => {
-  return { key: utf8(key), seqno: BigInt(seqno), kind, value: utf8(value) }
-}
-
-const tombstone = (start: string, end: string, seqno: number): RangeTombstone => {
-  return { start: utf8(start), end: utf8(end), seqno: BigInt(seqno) }
-}
-
-/** A table by hand: its level, its entries in file order, its range tombstones. */
-interface HandTable {
-  readonly level: number
-  readonly entries: readonly Entry[]
-  readonly tombstones?: readonly RangeTombstone[]
-}
-
-/** Writes a tree with one run for each table, in the order given: newest first. */
-function writeTree(folder: string, tables: readonly HandTable[]): string {
-  mkdirSync(join(folder, 'tables'), { recursive: true })
-  const levels: { id: number; checksum: bigint; globalSeqno: bigint }[][][] = [
-    [],
-    [],
-    [],
-    [],
-    [],
-    [],
-    [],
-  ]
-  for (const [id, { level, entries, tombstones }] of tables.entries()) {
-    const bytes = encodeTable(entries, {
-      tableId: id,
-      filter: { bits: 10 },
-      rangeTombstones: tombstones,
-    })
-    writeFileSync(join(folder, 'tables', String(id)), bytes)
-    levels[level]?.push([{ id, checksum: xxh3_128(bytes), globalSeqno: 0n }])
-  }
-  const encoded = encodeSnapshot({
-    id: 0,
-    crateVersion: '5.7.0',
-    treeType: 'standard',
-    comparatorName: 'default',
-    levels,
-    blobFiles: new Map(),
-    gc: new Map(),
-    restrictions: new Map(),
-  } as never)
-  writeFileSync(join(folder, 'v0'), encoded.snapshot)
-  writeFileSync(join(folder, 'edits-0'), encodeEditLog([]))
-  writeFileSync(join(folder, 'current'), encoded.current)
-  decodeTree(folder)
-  return folder
-}
+const { PUT, DELETE, MERGE } = KIND
 
 /** The tree's answer, which must be the decoder's own at every seqno asked. */
 function agree(test: Pick<typeof t, 'same'>, tree: Tree, seqnos: readonly number[]): void {
@@ -297,6 +236,17 @@ t.test('22: a merge operand keeps its seqno in the last level', async (t) => {
   t.notOk(seqnos.includes(0n))
 })
 
-// 12, 21: decided by strategies, tested with them.
-// 6: there is one comparator so far, that of bytes.
-// 3, 4, 5, 7, 8, 9, 11, 13, 15: key-value separation. 10: change data capture. 14: settings without effect are not taken.
+t.test('14: a setting without effect is refused, not taken', async (t) => {
+  const tree = await open('db', { fs: 'memory', maintenance: 'manual' })
+  for (const name of ['blockChecksumAlgo', 'manifestKvChecksums', 'manifestFooterMirror']) {
+    t.throws(() => tree.updateRuntimeConfig({ [name]: true } as never), TypeError, name)
+  }
+  await tree.close()
+  for (const name of ['topLevelIndexPinning', 'filterPartitionSize', 'indexPartitionSize']) {
+    t.equal(
+      await codeOf(() => open('db', { fs: 'memory', [name]: 4096 })),
+      'VARVE_INVALID_ARGUMENT',
+      name,
+    )
+  }
+})

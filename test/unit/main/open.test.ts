@@ -199,6 +199,7 @@ t.test('wrong options are refused with a code, before anything is touched', asyn
     { directoryLock: 0 },
     { expectPointReadHits: 1 },
     { manifestLogRotateBytes: 'x' },
+    { compresion: 'lz4' },
   ]
   for (const options of types) {
     const name = JSON.stringify(options)
@@ -244,7 +245,16 @@ t.test('wrong options are refused with a code, before anything is touched', asyn
 })
 
 t.test('options that are not built yet are refused by name', async (t) => {
-  const names = ['kvSeparation', 'encryption', 'ecc', 'levelRoutes']
+  const names = [
+    'kvSeparation',
+    'encryption',
+    'ecc',
+    'levelRoutes',
+    'locator',
+    'pinning',
+    'partitioning',
+    'logger',
+  ]
   for (const name of names) {
     try {
       await open(join(t.testdir(), 'db'), { [name]: {} })
