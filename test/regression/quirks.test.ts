@@ -179,6 +179,24 @@ t.test('17, 18: no seqno is ever zeroed', async (t) => {
   t.same(seqnos, [100n, 200n])
 })
 
+t.test('18: how far seqnos have come is known, also where their last entry is gone', async (t) => {
+  const folder = t.testdir()
+  const tree = await open(folder, { maintenance: 'manual' })
+  tree.insert('a', '1', 100)
+  tree.remove('a', 200)
+  tree.visibleSeqno.fetchMax(201)
+  await tree.flush()
+  await tree.majorCompact({ gcWatermark: Number.MAX_SAFE_INTEGER })
+  t.equal(tree.tableCount(), 0)
+  t.equal(tree.highestPersistedSeqno(), 200)
+  t.equal(tree.highestSeqno(), 200)
+  await tree.close()
+  const again = await open(folder, { maintenance: 'manual' })
+  t.equal(again.highestPersistedSeqno(), 200)
+  t.ok(again.seqno.get() > 200)
+  await again.close()
+})
+
 t.test(
   '19: tombstones go in the last level, and old snapshots still see what they hid',
   async (t) => {

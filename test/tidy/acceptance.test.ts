@@ -59,6 +59,15 @@ function titledNames(): Map<string, Set<string>> {
 
 const titled = titledNames()
 
+/** Titles of a file, as they stand in it. */
+function titlesOf(file: string): string[] {
+  const text = readFileSync(join(root, file), 'utf8')
+  return Array.from(
+    text.matchAll(TITLE),
+    ([, single, double, template]) => `${single ?? double ?? template}`,
+  )
+}
+
 if (process.env['REWRITE'] === '1') {
   const lines = readFileSync(page, 'utf8').split('\n')
   const rewritten = lines.map((line) => {
@@ -89,4 +98,26 @@ t.test('each title with an upstream name is on it', async (t) => {
   t.same(strangers, [])
   const excused = rows.filter(({ name, reason }) => reason !== undefined && titled.has(name))
   t.same(excused, [], 'what has a test is in this version')
+})
+
+t.test('each of the crate’s mistakes has a test, or a reason why not', async (t) => {
+  const text = readFileSync(page, 'utf8')
+  const mistakes = Array.from(text.matchAll(/^\| (\d+) \| [^|]+ \| ([^|]+) \|$/gm))
+  t.same(
+    mistakes.map(([, number]) => Number(number)),
+    Array.from({ length: 22 }, (_, i) => i + 1),
+  )
+  const titles = ['quirks', 'quirks-orders'].flatMap((name) =>
+    titlesOf(`test/regression/${name}.test.ts`),
+  )
+  const tested = new Set(
+    titles.flatMap((title) => /^(\d+(?:, \d+)*): /.exec(title)?.[1]?.split(', ') ?? []),
+  )
+  const wrong = mistakes.filter(
+    ([, number = '', cell = '']) => REASON.test(cell) === tested.has(number),
+  )
+  t.same(
+    wrong.map(([, number]) => number),
+    [],
+  )
 })

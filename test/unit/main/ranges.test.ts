@@ -1,6 +1,6 @@
 /** Range reads: bounds, prefixes, shapes, both ends, and iterators that outlive what happens to the tree. */
 
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { open, type RangeOptions, type Tree } from '../../../src/main/index.js'
 import { codeOf, textOf } from '../../support/trees.js'
 
@@ -26,8 +26,17 @@ async function letters(): Promise<Tree> {
 const keysOf = (tree: Tree, range: RangeOptions): string =>
   Array.from(tree.range({ ...range, values: false }), String).join(' ')
 
-t.test('every combination of bounds, in both directions, with every limit', async (t) => {
-  const tree = await letters()
+/** The same letters, all of them in memory. */
+async function lettersInMemory(): Promise<Tree> {
+  const tree = await open('db', memory)
+  for (const key of [...LETTERS].reverse()) tree.insert(key, key)
+  tree.insert('dead', 'dead')
+  tree.remove('dead')
+  return tree
+}
+
+/** Every combination of bounds, in both directions, with every limit. */
+async function checkBounds(t: Test, tree: Tree): Promise<void> {
   const bounds = [undefined, '', '0', 'a', 'b', 'b0', 'bb', 'd', 'e']
   let wrong = 0
   for (const low of bounds) {
@@ -59,7 +68,15 @@ t.test('every combination of bounds, in both directions, with every limit', asyn
   t.equal(keysOf(tree, { gt: 'a', gte: 'c' }), 'c d', 'of two bounds the tighter one counts')
   t.equal(keysOf(tree, { lt: 'd', lte: 'b' }), 'a b')
   await tree.close()
-})
+}
+
+t.test('`tree_range`: all bounds, over tables of several levels and memory', async (t) =>
+  checkBounds(t, await letters()),
+)
+
+t.test('`tree_range_memtable_only`: all bounds, over memory alone', async (t) =>
+  checkBounds(t, await lettersInMemory()),
+)
 
 t.test('shapes: entries, keys, values', async (t) => {
   const tree = await letters()
