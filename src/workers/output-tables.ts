@@ -190,6 +190,8 @@ export class OutputTables {
     const { shared, heap } = this.#context.workspace
     const key = heap.allocate(lowest.start.length)
     shared.bytes.set(lowest.start, key)
+    // The first block is small, and the key may be as long as they come.
+    this.writer.growBlock(lowest.start.length)
     shared.kernel.table_add_at(
       this.writer.writerAddress,
       this.writer.sumsAddress,

@@ -104,6 +104,12 @@ const rows: readonly Row[] = [
   ['W5 V4 W3', 6, 'no', 'W3'],
   ['W5 V4 W3 V2', 6, 'any', ''],
   ['W5 V4 V3 W2 T1', 6, 'no', 'W2'],
+  // So does a weak one below a value, which may be cancelled itself one day.
+  ['V5 W4', 6, 'no', 'V5 W4'],
+  ['V5 W4', 6, 'yes', 'V5'],
+  ['V5 V4 T3 W2 V1', 6, 'any', 'V5'],
+  ['V7 V6 W4 W3 V2', 8, 'no', 'V7 W4'],
+  ['T5 W4', 6, 'no', 'T5'],
   ['W5 W4 V3', 5, 'any', 'W5'],
   ['W5 W4 V3', 4, 'any', 'W5'],
   ['V5 V4 V3 V2 V1', 3, 'any', 'V5 V4 V3'],

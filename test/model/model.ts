@@ -11,16 +11,31 @@ export type CompareBuffers = (a: Buffer, b: Buffer) => number
 /** A key and a value as `tree.range` yields them. */
 export type Entry = readonly [key: Buffer, value: Buffer]
 
+/** How a write is made where its value does not tell: a weak delete, or an operand to be appended. */
+export type WriteForm = 'weak' | 'merge'
+
 /** One version; a value of undefined is a delete. */
 interface KeyVersion {
   seqno: number
   readonly value: Buffer | undefined
+  readonly form?: WriteForm | undefined
 }
 
 /** One write of a batch. */
 export interface ModelWrite {
   readonly key: Buffer
   readonly value: Buffer | undefined
+  readonly form?: WriteForm
+}
+
+/** A range delete: everything older from `start` up to, not including, `end`. */
+export interface ModelRangeDelete {
+  readonly start: Buffer
+  readonly end: Buffer
+}
+
+interface RangeVersion extends ModelRangeDelete {
+  readonly seqno: number
 }
 
 /** Bounds and shape of a range read. */
@@ -49,6 +64,7 @@ export function isInside(
 
 export class Model {
   readonly #versions = new Map<string, KeyVersion[]>()
+  #ranges: RangeVersion[] = []
   /** Keys that were ever written, ascending. */
   #keys: Buffer[] = []
   #isSorted = true
@@ -59,11 +75,23 @@ export class Model {
   }
 
   write(seqno: number, writes: readonly ModelWrite[]): void {
-    for (const { key, value } of writes) this.#put(nameOf(key), { seqno, value }, key)
+    for (const { key, value, form } of writes) this.#put(nameOf(key), { seqno, value, form }, key)
+  }
+
+  removeRange(seqno: number, { start, end }: ModelRangeDelete): void {
+    if (this.#compare(start, end) < 0) this.#ranges.push({ start, end, seqno })
+  }
+
+  /** True where the last write of the key is a value that no range delete hides, published or not. */
+  isLive(key: Buffer): boolean {
+    const newest = (this.#versions.get(nameOf(key)) ?? []).at(-1)
+    if (newest?.value === undefined) return false
+    return this.#coverOf(key, Number.POSITIVE_INFINITY) <= newest.seqno
   }
 
   /** Everything written so far is gone for reads above `seqno`. */
   clear(seqno: number): void {
+    this.#ranges = this.#ranges.filter((range) => range.seqno <= seqno)
     for (const [name, versions] of this.#versions) {
       // A write that was never published goes for every reader.
       const kept = versions.filter((version) => version.seqno <= seqno)
@@ -73,12 +101,17 @@ export class Model {
   }
 
   get(key: Buffer, seqno: number): Buffer | undefined {
-    const versions = this.#versions.get(nameOf(key)) ?? []
-    for (let i = versions.length - 1; i >= 0; i--) {
-      const version = versions[i] as KeyVersion
-      if (version.seqno < seqno) return version.value
+    const hidden = this.#coverOf(key, seqno)
+    const visible = (this.#versions.get(nameOf(key)) ?? []).filter(
+      (version) => version.seqno < seqno && version.seqno >= hidden,
+    )
+    const operands: Buffer[] = []
+    for (const { value, form } of visible.reverse()) {
+      if (form === 'merge') operands.unshift(value as Buffer)
+      else if (value === undefined) break
+      else return operands.length === 0 ? value : Buffer.concat([value, ...operands])
     }
-    return undefined
+    return operands.length === 0 ? undefined : Buffer.concat(operands)
   }
 
   range(range: ModelRange, seqno: number): Entry[] {
@@ -114,12 +147,24 @@ export class Model {
 
   /** What was written at or above `seqno` is lost. */
   drop(seqno: number): void {
+    this.#ranges = this.#ranges.filter((range) => range.seqno < seqno)
     for (const [name, versions] of this.#versions) {
       this.#versions.set(
         name,
         versions.filter((version) => version.seqno < seqno),
       )
     }
+  }
+
+  /** The highest seqno below `seqno` of a range delete over the key; -1 for none. */
+  #coverOf(key: Buffer, seqno: number): number {
+    let highest = -1
+    for (const range of this.#ranges) {
+      if (range.seqno >= seqno || range.seqno <= highest) continue
+      if (this.#compare(range.start, key) > 0 || this.#compare(key, range.end) >= 0) continue
+      highest = range.seqno
+    }
+    return highest
   }
 
   #put(name: string, version: KeyVersion, key: Buffer): void {

@@ -7,6 +7,7 @@ import type { OpenOptions } from '../../src/main/options.js'
 import { leveled } from '../../src/main/strategies/leveled.js'
 import { sizeTiered } from '../../src/main/strategies/size-tiered.js'
 import { rotated, shortFromBehind, shortFromBehindAt } from '../support/comparators.js'
+import { joining } from '../support/operators.js'
 
 export interface OptionSet {
   readonly name: string
@@ -45,6 +46,7 @@ function set(
 
 const module = new URL('../support/comparators.js', import.meta.url)
 const rotation = { by: 100 }
+const operators = new URL('../support/operators.js', import.meta.url)
 
 const manual = { maintenance: 'manual' } as const
 const disk = { where: 'disk' } as const
@@ -148,6 +150,13 @@ export const OPTION_SETS: readonly OptionSet[] = [
   set(
     'four compactions at once on disk',
     { strategy: small, runtime: { compactionConcurrency: 4, maxSealedMemtables: 2 } },
+    disk,
+  ),
+  set('a merge operator as a plain object', { ...manual, mergeOperator: joining }),
+  set('a merge operator as a plain object, on disk', { mergeOperator: joining }, disk),
+  set(
+    'a merge operator as a module, on disk',
+    { mergeOperator: { module: operators, export: 'joining' }, blockSize: 200 },
     disk,
   ),
   set(

@@ -8,6 +8,10 @@ import { Random } from '../support/random.js'
 const WEIGHTS = {
   insert: 60,
   remove: 18,
+  removeWeak: 6,
+  merge: 18,
+  removeRange: 5,
+  removePrefix: 2,
   batch: 8,
   hold: 3,
   publish: 3,
@@ -122,6 +126,14 @@ export function makeProgram(seed: number, length: number): Program {
   const number = (): number => random.below(STEP_RANGE)
   const steps = Array.from({ length }, (): Step => [draw(), number(), number(), number(), number()])
   return { seed, keys, steps }
+}
+
+/**
+ * True for the keys that programs delete by `removeWeak` and by range only, and insert only where they are not there: what
+ * `removeWeak` asks of its caller.
+ */
+export function isWeakKey(key: Uint8Array): boolean {
+  return key.reduce((sum, byte) => sum + byte, 0) % 5 === 0
 }
 
 /** The bytes of a value: told by two numbers. Mostly short, sometimes several blocks, rarely huge. */

@@ -3,7 +3,7 @@
  */
 import { VarveError } from '../../src/shared/base/errors.js'
 import { StdFileSystem } from '../../src/shared/fs/std-file-system.js'
-import type { Entry, ModelRange } from './model.js'
+import type { Entry, ModelRange, ModelRangeDelete } from './model.js'
 import type { Program, Step } from './program.js'
 import { check, type Session } from './session.js'
 
@@ -73,6 +73,13 @@ export function boundOf(program: Program, choice: number): Buffer {
   if (form === 0) return Buffer.concat([key, Buffer.from([choice % 256])]).subarray(0, 65_535)
   if (form === 1) return key.subarray(0, 1 + (choice % key.length))
   return key
+}
+
+/** The bounds of a range delete: mostly near each other, sometimes the wrong way round. */
+export function deleteOf(program: Program, [, a, b, c]: Step): ModelRangeDelete {
+  const start = boundOf(program, a)
+  const near = Buffer.concat([start, Buffer.from([b % 256])]).subarray(0, 65_535)
+  return { start, end: c % 3 === 0 ? near : boundOf(program, b) }
 }
 
 /** Bounds of every form, inverted ones too. */

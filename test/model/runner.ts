@@ -7,10 +7,18 @@ import { major } from '../../src/main/strategies/major.js'
 import { sizeTiered } from '../../src/main/strategies/size-tiered.js'
 import type { MaintenanceOptions } from '../../src/main/tree.js'
 import { WriteBatch } from '../../src/main/writing/write-batch.js'
+import { prefixEnd } from '../../src/shared/base/key-order.js'
 import * as bulk from './bulk.js'
 import type { ModelWrite } from './model.js'
 import { type OptionSet, setsLike } from './option-sets.js'
-import { type Failure, makeValue, type Program, type Step, type StepKind } from './program.js'
+import {
+  type Failure,
+  isWeakKey,
+  makeValue,
+  type Program,
+  type Step,
+  type StepKind,
+} from './program.js'
 import * as kinds from './read-kinds.js'
 import * as reads from './reads.js'
 import { type Place, Session } from './session.js'
@@ -45,10 +53,59 @@ const writeOf = (program: Program, key: number, size: number, tag: number): Mode
   value: makeValue(size, tag),
 })
 
+/** The write, or what may be written of a weakly deleted key in its place: a weak delete where it is there. */
+function allowed(session: Session, write: ModelWrite): ModelWrite {
+  if (!isWeakKey(write.key)) return write
+  if (write.value !== undefined && write.form === undefined && !session.model.isLive(write.key)) {
+    return write
+  }
+  return { key: write.key, value: undefined, form: 'weak' }
+}
+
+/** An operand: short, for what is appended adds up. */
+const operandOf = (program: Program, key: number, size: number, tag: number): ModelWrite => ({
+  key: reads.keyOf(program, key),
+  value: makeValue(size, tag).subarray(0, 120),
+  form: 'merge',
+})
+
+function addToBatch(batch: WriteBatch, { key, value, form }: ModelWrite): void {
+  if (form === 'weak') batch.removeWeak(key)
+  else if (value === undefined) batch.remove(key)
+  else if (form === 'merge') batch.merge(key, value)
+  else batch.insert(key, value)
+}
+
 const ACTS: Readonly<Record<StepKind, Act>> = {
-  insert: (session, program, [, a, b, c]) => session.write([writeOf(program, a, b, c)], undefined),
+  insert: (session, program, [, a, b, c]) =>
+    session.write([allowed(session, writeOf(program, a, b, c))], undefined),
   remove: (session, program, [, a]) =>
-    session.write([{ key: reads.keyOf(program, a), value: undefined }], undefined),
+    session.write(
+      [allowed(session, { key: reads.keyOf(program, a), value: undefined })],
+      undefined,
+    ),
+  removeWeak: async (session, program, [, a]) => {
+    const weak = program.keys.filter(isWeakKey)
+    if (weak.length === 0) return
+    const key = weak[a % weak.length] as Buffer
+    await session.write([{ key, value: undefined, form: 'weak' }], undefined)
+  },
+  merge: async (session, program, [, a, b, c]) => {
+    const write = operandOf(program, a, b, c)
+    if (!isWeakKey(write.key)) await session.write([write], undefined)
+  },
+  removeRange: (session, program, step) => session.removeRange(reads.deleteOf(program, step)),
+  removePrefix: async (session, program, [, a, b]) => {
+    // Prefixes mean something in the order of bytes alone.
+    if (session.set.order !== undefined) return
+    const key = reads.keyOf(program, a)
+    const start = key.subarray(0, Math.max(1, key.length - (b % 4)))
+    const end = prefixEnd(start)
+    await session.removeRange(
+      { start, end: end === undefined ? start : Buffer.from(end) },
+      { isPrefix: true },
+    )
+  },
   batch: async (session, program, [, a, b, c, d]) => {
     const batch = new WriteBatch()
     const writes: ModelWrite[] = []
@@ -56,22 +113,37 @@ const ACTS: Readonly<Record<StepKind, Act>> = {
       const index = b + i * (c % 7)
       const key = reads.keyOf(program, index)
       // One kind for each key: a batch takes no other.
-      const isRemoved = (key[0] as number) % 3 === d % 3
-      const write = isRemoved ? { key, value: undefined } : writeOf(program, index, c + i, d + i)
-      if (write.value === undefined) batch.remove(key)
-      else batch.insert(key, write.value)
-      writes.push(write)
+      const kind = ((key[0] as number) + d) % 4
+      const write =
+        kind === 0
+          ? { key, value: undefined }
+          : kind === 1
+            ? operandOf(program, index, c + i, d + i)
+            : writeOf(program, index, c + i, d + i)
+      const made = allowed(session, write)
+      addToBatch(batch, made)
+      writes.push(made)
     }
-    if (writes.length > 0) await session.write(writes, batch)
+    for (let i = 0; i < [0, 0, 0, 1, 2][d % 5]!; i++) {
+      const { start, end } = reads.deleteOf(program, ['batch', a + i, b + i, c, d])
+      if (session.compare(start, end) < 0) batch.removeRange(start, end)
+    }
+    if (batch.length > 0) await session.write(writes, batch)
   },
-  hold: (session, program, [, a, b, c, d]) =>
-    session.writeHeld([
-      d % 4 === 0 ? { key: reads.keyOf(program, a), value: undefined } : writeOf(program, a, b, c),
-    ]),
+  hold: async (session, program, step) => {
+    const [, a, b, c, d] = step
+    const key = reads.keyOf(program, a)
+    if (d % 7 === 0) await session.removeRangeHeld(reads.deleteOf(program, step))
+    else if (isWeakKey(key)) return
+    else if (d % 7 === 1) await session.writeHeld({ key, value: undefined })
+    else if (d % 7 < 4) await session.writeHeld(operandOf(program, a, b, c))
+    else await session.writeHeld(writeOf(program, a, b, c))
+  },
   publish: (session) => session.publish(),
   fill: async (session, program, [, a, b]) => {
     for (let i = 0; i < 40 + (a % 200); i++) {
-      await session.write([writeOf(program, b + 31 * i, a + 7919 * i, b + i)], undefined)
+      const write = writeOf(program, b + 31 * i, a + 7919 * i, b + i)
+      await session.write([allowed(session, write)], undefined)
     }
   },
   get: reads.get,

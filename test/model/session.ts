@@ -12,9 +12,10 @@ import type { Snapshot } from '../../src/main/snapshot.js'
 import type { Tree } from '../../src/main/tree.js'
 import type { WriteBatch } from '../../src/main/writing/write-batch.js'
 import { VarveError } from '../../src/shared/base/errors.js'
+import { mergeOperators } from '../../src/shared/base/merge-operator.js'
 import { DescriptorTable } from '../../src/shared/fs/descriptor-table.js'
 import type { FileSystem } from '../../src/shared/fs/file-system.js'
-import { Model, type ModelWrite } from './model.js'
+import { Model, type ModelRangeDelete, type ModelWrite } from './model.js'
 import { type OptionSet, usesDictionary, withDictionary } from './option-sets.js'
 
 /** An open iterator with what it has still to yield. */
@@ -46,6 +47,8 @@ export class Session {
   readonly slices: { readonly slice: PinnableSlice; readonly wanted: Buffer }[] = []
   /** The seqno of writes that are not published yet. */
   held: number | undefined
+  /** What was written of which key under that seqno. */
+  readonly #heldKinds = new Map<string, string>()
   readonly #background: Promise<unknown>[] = []
   #tree: Tree | undefined
   #cache: Cache | undefined
@@ -69,6 +72,11 @@ export class Session {
 
   get visible(): number {
     return this.tree.visibleSeqno.get()
+  }
+
+  /** Orders keys as the tree does. */
+  compare(a: Buffer, b: Buffer): number {
+    return (this.#set.order?.compare ?? Buffer.compare)(a, b)
   }
 
   /** No read below it will come: what a caller may promise. */
@@ -114,7 +122,7 @@ export class Session {
     for (const snapshot of this.snapshots.splice(0)) snapshot[Symbol.dispose]()
     for (const { iterator } of this.iterators.splice(0)) iterator[Symbol.dispose]()
     for (const { slice } of this.slices.splice(0)) slice[Symbol.dispose]()
-    this.held = undefined
+    this.#endHold()
     await this.settle()
     await this.#tree?.close()
     await this.#sibling?.close()
@@ -156,31 +164,73 @@ export class Session {
       try {
         this.#writeTree(writes, batch, seqno)
         this.model.write(drawn, writes)
-        if (seqno === undefined) this.held = undefined
+        for (const range of batch?.ranges ?? []) {
+          this.model.removeRange(drawn, {
+            start: Buffer.from(range.start),
+            end: Buffer.from(range.end),
+          })
+        }
+        if (seqno === undefined) this.#endHold()
         return
       } catch (error) {
-        if (this.#isTooLarge(error, writes)) return
+        if (this.#isTooLarge(error, writes, batch?.ranges ?? [])) return
         if (!VarveError.is(error, 'VARVE_STALLED') || attempt === 100) throw error
         await this.tree.flush()
       }
     }
   }
 
-  /** Writes under a seqno that no plain read sees before it is published. */
-  async writeHeld(writes: readonly ModelWrite[]): Promise<void> {
+  /**
+   * Deletes a range in both. `batch` holds the same range, and `writes` under the same seqno, which it does not hide.
+   */
+  async removeRange(
+    range: ModelRangeDelete,
+    options: { readonly seqno?: number; readonly isPrefix?: boolean } = {},
+  ): Promise<void> {
+    const { seqno, isPrefix = false } = options
+    for (let attempt = 0; ; attempt++) {
+      const drawn = seqno ?? this.tree.seqno.get()
+      try {
+        if (isPrefix) this.tree.removePrefix(range.start, seqno)
+        else this.tree.removeRange(range.start, range.end, seqno)
+        this.model.removeRange(drawn, range)
+        if (seqno === undefined && this.tree.seqno.get() > drawn) this.#endHold()
+        return
+      } catch (error) {
+        if (this.#isTooLarge(error, [], [range])) return
+        if (!VarveError.is(error, 'VARVE_STALLED') || attempt === 100) throw error
+        await this.tree.flush()
+      }
+    }
+  }
+
+  /**
+   * Writes under a seqno that no plain read sees before it is published. Left out where another kind of write of the same
+   * key has the seqno already: nobody could say which one is newer.
+   */
+  async writeHeld(write: ModelWrite): Promise<void> {
+    const name = write.key.toString('latin1')
+    const kind = write.form ?? 'plain'
     this.held ??= this.tree.seqno.next()
-    await this.write(writes, undefined, this.held)
+    if ((this.#heldKinds.get(name) ?? kind) !== kind) return
+    this.#heldKinds.set(name, kind)
+    await this.write([write], undefined, this.held)
+  }
+
+  async removeRangeHeld(range: ModelRangeDelete): Promise<void> {
+    this.held ??= this.tree.seqno.next()
+    await this.removeRange(range, { seqno: this.held })
   }
 
   publish(): void {
     if (this.held !== undefined) this.tree.visibleSeqno.fetchMax(this.held + 1)
-    this.held = undefined
+    this.#endHold()
   }
 
   async clear(): Promise<void> {
     await this.tree.clear()
     this.model.clear(this.visible - 1)
-    this.held = undefined
+    this.#endHold()
   }
 
   /** Lets jobs of the same thread go on. */
@@ -204,6 +254,7 @@ export class Session {
   #options(): OpenOptions {
     const { fs } = this.place
     return {
+      mergeOperator: mergeOperators.append,
       ...(this.#needsDictionary ? withDictionary(this.#set) : this.#set.options),
       ...(fs === undefined ? {} : { fs }),
     }
@@ -214,15 +265,28 @@ export class Session {
       this.tree.apply(batch, seqno)
       return
     }
-    for (const { key, value } of writes) {
-      if (value === undefined) this.tree.remove(key, seqno)
+    for (const { key, value, form } of writes) {
+      if (form === 'weak') this.tree.removeWeak(key, seqno)
+      else if (value === undefined) this.tree.remove(key, seqno)
+      else if (form === 'merge') this.tree.merge(key, value, seqno)
       else this.tree.insert(key, value, seqno)
     }
   }
 
-  #isTooLarge(error: unknown, writes: readonly ModelWrite[]): boolean {
+  #endHold(): void {
+    this.held = undefined
+    this.#heldKinds.clear()
+  }
+
+  #isTooLarge(
+    error: unknown,
+    writes: readonly ModelWrite[],
+    ranges: readonly { readonly start: Uint8Array; readonly end: Uint8Array }[],
+  ): boolean {
     if (!(error instanceof RangeError) || !error.message.includes('write buffer')) return false
-    const bytes = writes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0)
+    const bytes =
+      writes.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0) +
+      ranges.reduce((sum, { start, end }) => sum + start.length + end.length, 0)
     check(bytes > 16 * 1024, () => `a write of ${bytes} bytes was refused: ${error.message}`)
     return true
   }

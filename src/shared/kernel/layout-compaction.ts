@@ -112,3 +112,8 @@ export const GROUP_FOLDING = 4
 export const GROUP_FOLDED = 5
 /** A weak tombstone and its value have cancelled each other: of what is older, tombstones count, the rest goes. */
 export const GROUP_DRAIN = 6
+/**
+ * A value hides what is older, and of that weak tombstones alone count: a later one may cancel the value, and then those
+ * below it are still to cancel theirs.
+ */
+export const GROUP_HIDDEN = 7

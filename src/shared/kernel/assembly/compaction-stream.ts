@@ -7,7 +7,7 @@
 // block alive.
 //
 //          ┌─────────── next key ────────────────────────────────────────────┐
-//        NONE ─→ WRITTEN, PENDING (tombstone) ─→ SKIP (the rest goes), DRAIN  │
+//        NONE ─→ WRITTEN, PENDING (tombstone) ─→ SKIP (the rest goes), HIDDEN, DRAIN
 //          └───→ FOLDING (operand below the watermark) ─→ FOLDED ─→ WRITTEN, SKIP
 //
 // I1: after any event but EVENT_DONE the loop can be called again and goes on exactly where it stood.
@@ -82,6 +82,7 @@ import {
   GROUP_DRAIN,
   GROUP_FOLDED,
   GROUP_FOLDING,
+  GROUP_HIDDEN,
   GROUP_NONE,
   GROUP_PENDING,
   GROUP_SKIP,
@@ -418,6 +419,15 @@ function take_head(compaction: usize, merge: usize, source: usize): i32 {
   return EVENT_DONE
 }
 
+// @ts-ignore: decorator
+/** The version written last hides all further ones. */
+@inline
+function hide_older(compaction: usize): void {
+  const kind = load<i32>(compaction, COMPACTION_KIND)
+  const isValue = kind == KIND_VALUE || kind == KIND_INDIRECTION
+  store<u32>(compaction, isValue ? GROUP_HIDDEN : GROUP_SKIP, COMPACTION_GROUP)
+}
+
 /** What becomes of a further version of the group's key. */
 const FURTHER_HEAD: i32 = -1
 
@@ -441,7 +451,14 @@ function take_further(compaction: usize, merge: usize, source: usize): i32 {
     if (load<u32>(compaction, COMPACTION_GROUP) == GROUP_WRITTEN) return FURTHER_HEAD
   } else if (group == GROUP_WRITTEN) {
     if (!is_shadowed(compaction, seqno, kind)) return FURTHER_HEAD
-    if (!isSame) store<u32>(compaction, GROUP_SKIP, COMPACTION_GROUP)
+    if (!isSame) {
+      hide_older(compaction)
+      if (load<u32>(compaction, COMPACTION_GROUP) == GROUP_HIDDEN && kind == KIND_WEAK_TOMBSTONE) return FURTHER_HEAD
+      store<u64>(compaction, seqno, COMPACTION_SEQNO)
+    }
+  } else if (group == GROUP_HIDDEN) {
+    if (!isSame && kind == KIND_WEAK_TOMBSTONE) return FURTHER_HEAD
+    store<u64>(compaction, seqno, COMPACTION_SEQNO)
   } else if (group == GROUP_DRAIN) {
     // The pair is gone, but a tombstone may hide something older in a table that is not part of the merge.
     if (!isSame && (kind == KIND_TOMBSTONE || kind == KIND_WEAK_TOMBSTONE)) return FURTHER_HEAD

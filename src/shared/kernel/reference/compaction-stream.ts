@@ -48,6 +48,10 @@ function isTombstone({ kind }: Version): boolean {
   return kind === KIND_TOMBSTONE || kind === KIND_WEAK_TOMBSTONE
 }
 
+function isWeak({ kind }: Version): boolean {
+  return kind === KIND_WEAK_TOMBSTONE
+}
+
 /**
  * A (key, seqno) that comes twice: the newer source wins; of operands both count (semantics.md
  * 2.5).
@@ -122,7 +126,10 @@ function compactGroup(group: readonly Version[], rules: CompactionRules): Versio
       const folded =
         isLone || end === 'unfoldable' ? undefined : foldRows(rows, end === 'final', rules)
       kept.push(...(folded ? [folded] : rows))
-      if (kept.at(-1)!.kind === KIND_VALUE) break
+      if (kept.at(-1)!.kind !== KIND_VALUE) continue
+      const weak = folded ? -1 : versions.slice(i).findIndex(isWeak)
+      if (weak < 0) break
+      i += weak
     } else if (next === undefined) {
       // The only remaining version.
       const isEvicted = evicts && (!isExact || head.seqno < watermark)
@@ -135,10 +142,13 @@ function compactGroup(group: readonly Version[], rules: CompactionRules): Versio
       const cancels = head.kind === KIND_WEAK_TOMBSTONE && isPair
       const vanishes = head.kind === KIND_TOMBSTONE && evicts
       if (!cancels && !vanishes) kept.push(head)
-      // What a tombstone behind the pair hides may lie in a table that is not part of the merge.
-      const behind = cancels ? versions.slice(i + 1).findIndex(isTombstone) : -1
-      if (behind < 0) break
-      i += 1 + behind
+      // What a tombstone behind the pair hides may lie in a table that is not part of the merge. And a value may be
+      // cancelled later: weak tombstones below it must still find theirs.
+      const from = cancels ? i + 1 : i
+      const isLeft = cancels ? isTombstone : isTombstone(head) ? () => false : isWeak
+      const left = versions.slice(from).findIndex(isLeft)
+      if (left < 0) break
+      i = from + left
     }
   }
   return kept
