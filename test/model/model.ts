@@ -86,7 +86,7 @@ export class Model {
   isLive(key: Buffer): boolean {
     const newest = (this.#versions.get(nameOf(key)) ?? []).at(-1)
     if (newest?.value === undefined) return false
-    return this.#coverOf(key, Number.POSITIVE_INFINITY) <= newest.seqno
+    return this.coverOf(key, Number.POSITIVE_INFINITY) <= newest.seqno
   }
 
   /** Everything written so far is gone for reads above `seqno`. */
@@ -101,7 +101,7 @@ export class Model {
   }
 
   get(key: Buffer, seqno: number): Buffer | undefined {
-    const hidden = this.#coverOf(key, seqno)
+    const hidden = this.coverOf(key, seqno)
     const visible = (this.#versions.get(nameOf(key)) ?? []).filter(
       (version) => version.seqno < seqno && version.seqno >= hidden,
     )
@@ -157,7 +157,7 @@ export class Model {
   }
 
   /** The highest seqno below `seqno` of a range delete over the key; -1 for none. */
-  #coverOf(key: Buffer, seqno: number): number {
+  coverOf(key: Buffer, seqno: number): number {
     let highest = -1
     for (const range of this.#ranges) {
       if (range.seqno >= seqno || range.seqno <= highest) continue

@@ -158,7 +158,7 @@ export function batchRanges(session: Session, program: Program, [, a, b, c]: Ste
   expectEntries('batchRangeScan', found, wanted)
 }
 
-/** The newest version that a trace shows below the seqno decides what a get finds. */
+/** The newest version that a trace shows below the seqno decides what a get finds, if no range delete does. */
 export function trace(session: Session, program: Program, [, a]: Step): void {
   const key = keyOf(program, a)
   const seqno = session.visible
@@ -167,6 +167,9 @@ export function trace(session: Session, program: Program, [, a]: Step): void {
     (best, version) => (best === undefined || version.seqno > best.seqno ? version : best),
     undefined,
   )
-  const value = newest?.kind === 'value' ? newest.value : undefined
+  // Operands are folded, which a trace does not do.
+  if (newest?.kind === 'mergeOperand') return
+  const isHidden = (newest?.seqno ?? 0) < session.model.coverOf(key, seqno)
+  const value = newest?.kind === 'value' && !isHidden ? newest.value : undefined
   expectValue('the newest traced version', key, value, session.model.get(key, seqno))
 }
