@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { runLoad } from '../../bench/load.js'
 import { runPeers } from '../../bench/peers.js'
+import { runReads } from '../../bench/reads.js'
 import { runBench } from '../../bench/run.js'
 
 t.test('every macro workload runs, and finds in each round what it found before', async (test) => {
@@ -25,6 +26,18 @@ t.test('every macro workload runs, and finds in each round what it found before'
     scanned.map(({ operations }) => operations),
     [2000, 2000],
   )
+})
+
+t.test('every way to read the same keys finds the same', async (test) => {
+  const figures = await runReads({ num: 3000, rounds: 1, batches: 3 })
+  test.ok(figures.length >= 20)
+  const sums = new Map<string, number>()
+  for (const { cache, name, wallNs, checksum } of figures) {
+    test.ok(wallNs > 0, name)
+    const kind = `${cache} ${name.includes('seek') ? 'seeks' : 'reads'}`
+    test.equal(sums.get(kind) ?? checksum, checksum, `${kind} by ${name}`)
+    sums.set(kind, checksum)
+  }
 })
 
 t.test('the load test finds every entry, in the memory that it may take', async (test) => {
