@@ -29,6 +29,7 @@ import {
   coalesce,
   type WantedBlock,
 } from '../../shared/table/block-fetch.js'
+import type { ResidentTable } from '../../shared/table/resident-table.js'
 import { requireKeyLength } from '../options.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { byteLengthOf, placeBytes } from '../writing/writer.js'
@@ -57,7 +58,8 @@ export class MultiRead implements Disposable {
   readonly #keys: number
   /** Saved candidates of reads, by their numbers: pieces of the heap. */
   readonly #saved = new Map<number, number>()
-  #wanted = new Map<string, SharedBlock>()
+  /** Blocks that reads wait for, by their offset in each table. */
+  #wanted = new Map<ResidentTable, Map<number, SharedBlock>>()
 
   /** REQUIRES: 1 to MULTI_READ_KEYS_MAX keys; the view stays until the reads are over. @throws TypeError, RangeError */
   constructor(
@@ -109,13 +111,18 @@ export class MultiRead implements Disposable {
 
   /** What to read next, each block once; nothing where the reads are over. */
   ranges(): BlockRange<SharedBlock>[] {
-    const wanted = this.#wanted
-    this.#wanted = new Map()
-    return coalesce([...wanted.values()])
+    const blocks: SharedBlock[] = []
+    for (const wanted of this.#wanted.values())
+      for (const block of wanted.values()) blocks.push(block)
+    this.#wanted.clear()
+    return coalesce(blocks)
   }
 
-  /** The bytes of a range have come: lets the reads that wait for its blocks go on. @throws the codes of damage */
-  give(range: BlockRange<SharedBlock>, bytes: Uint8Array): void {
+  /**
+   * The bytes of a range have come, or are to be read now where there are none: lets the reads that wait for its blocks go
+   * on. @throws the codes of damage
+   */
+  give(range: BlockRange<SharedBlock>, bytes: Uint8Array | undefined): void {
     const { shared } = this.#workspace
     const { provider } = this.#points
     for (const block of range.blocks) {
@@ -123,7 +130,7 @@ export class MultiRead implements Disposable {
       // Another read may have been faster.
       const { address } =
         provider.find(table, kind, offset) ??
-        provider.put(table, kind, offset, size, blockBytes(range, bytes, block))
+        provider.put(table, kind, offset, size, bytes && blockBytes(range, bytes, block))
       for (const number of block.reads) {
         const read = this.#reads + number * READ_BYTES
         shared.setU32(read + READ_GIVEN, address)
@@ -199,10 +206,14 @@ export class MultiRead implements Disposable {
       if (saved !== 0) this.#workspace.heap.free(saved)
       this.#saved.set(number, copy)
     }
-    const block = this.#points.wanted(read, this.#view)
-    const name = `${block.table.owner}:${block.offset}`
-    const other = this.#wanted.get(name)
-    if (other === undefined) this.#wanted.set(name, { ...block, reads: [number] })
+    const { table, kind, offset, size } = this.#points.wanted(read, this.#view)
+    let blocks = this.#wanted.get(table)
+    if (blocks === undefined) {
+      blocks = new Map()
+      this.#wanted.set(table, blocks)
+    }
+    const other = blocks.get(offset)
+    if (other === undefined) blocks.set(offset, { table, kind, offset, size, reads: [number] })
     else other.reads.push(number)
   }
 }

@@ -129,7 +129,7 @@ export class TreeReads {
       for (const window of windowsOf(ranges, this.#core.cache.blocks.capacityBytes)) {
         const bytes = readRanges(window)
         window.forEach((range, i) => {
-          batch.give(range, bytes[i] as Uint8Array)
+          batch.give(range, bytes[i])
         })
       }
     }

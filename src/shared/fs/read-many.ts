@@ -5,6 +5,11 @@
 import { DescribedFile } from './descriptor-table.js'
 import type { FileSystem, ReadableFile, ReadRequest } from './file-system.js'
 
+/** True where the file's system reads many pieces in one call. */
+export function canReadMany(file: ReadableFile): boolean {
+  return file instanceof DescribedFile && file.fs.readMany !== undefined
+}
+
 /** Runs `requests`: the bytes that each read, fewer than asked for only at the end of its file. */
 export function readMany(requests: readonly ReadRequest[]): number[] {
   const counts = new Array<number>(requests.length)

@@ -6,7 +6,7 @@
  * I2: what was read stays the caller's alone: memory of its own, whatever happens to the tree meanwhile.
  */
 import type { ReadableFile, ReadRequest } from '../fs/file-system.js'
-import { readMany } from '../fs/read-many.js'
+import { canReadMany, readMany } from '../fs/read-many.js'
 import type { WantedKind } from './block-provider.js'
 import type { ResidentTable } from './resident-table.js'
 
@@ -75,13 +75,32 @@ export function blockBytes(
   return bytes.subarray(start, start + block.size)
 }
 
-/** Reads ranges, in one call where their file system can. The bytes of each, as far as its file goes. */
-export function readRanges(ranges: readonly BlockRange<WantedBlock>[]): Uint8Array[] {
-  const requests = ranges.map(({ file, offset, length }): ReadRequest => {
-    return { file, offset, target: new Uint8Array(length) }
+/**
+ * Reads ranges, in one call where their file system can. The bytes of each, as far as its file goes; undefined for a
+ * block that gains nothing by being read here: whoever loads it reads it where it needs it.
+ */
+export function readRanges(ranges: readonly BlockRange<WantedBlock>[]): (Uint8Array | undefined)[] {
+  const gains = ranges.map(({ file, blocks }) => blocks.length > 1 || canReadMany(file))
+  let bytes = 0
+  ranges.forEach(({ length }, i) => {
+    if (gains[i]) bytes += length
+  })
+  // One piece for all of them: an allocation costs as much as a read.
+  const whole = Buffer.allocUnsafeSlow(bytes)
+  let at = 0
+  const requests: ReadRequest[] = []
+  ranges.forEach(({ file, offset, length }, i) => {
+    if (!gains[i]) return
+    requests.push({ file, offset, target: whole.subarray(at, at + length) })
+    at += length
   })
   const lengths = readMany(requests)
-  return requests.map(({ target }, i) => target.subarray(0, lengths[i]))
+  let next = 0
+  return gains.map((isRead) => {
+    if (!isRead) return undefined
+    const number = next++
+    return requests[number]?.target.subarray(0, lengths[number])
+  })
 }
 
 /**
@@ -92,7 +111,7 @@ export async function readRangeLater(
   offset: number,
   length: number,
 ): Promise<Uint8Array> {
-  const target = new Uint8Array(length)
+  const target = Buffer.allocUnsafeSlow(length)
   const count =
     file.readLater === undefined ? file.read(target, offset) : await file.readLater(target, offset)
   return target.subarray(0, count)
