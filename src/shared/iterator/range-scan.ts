@@ -337,7 +337,11 @@ export class RangeScan {
   #fill(): boolean {
     if (this.#failure !== undefined) this.#fail(this.#failure.error)
     if (this.#hasOperand) return this.#resolveOperand()
-    if (this.#isHungry && !this.#feed()) return false
+    if (this.#isHungry) {
+      const isFed = this.#tryFeed()
+      if (isFed === undefined) return this.#endBatch()
+      if (!isFed) return false
+    }
     if (this.#stage !== 'merging' && !this.#placeSources()) return false
     const { shared } = this.#workspace
     const { scan } = this.#memory
@@ -356,7 +360,7 @@ export class RangeScan {
         this.#growBatch(this.#batch.capacity * 2)
       } else {
         const isFed = this.#tryFeed()
-        if (isFed === undefined) break
+        if (isFed === undefined) return this.#endBatch()
         if (!isFed) return false
       }
       event = shared.kernel.scan_run(scan)
@@ -381,12 +385,21 @@ export class RangeScan {
     this.#nameBatch()
   }
 
+  /** The rows found so far are the last ones. */
+  #endBatch(): true {
+    this.#isFilling = false
+    this.#top = this.#workspace.shared.getU32(this.#memory.scan + SCAN_TOP)
+    return true
+  }
+
   /** As {@link #feed}; undefined where it fails behind rows that were found: those come first. */
   #tryFeed(): boolean | undefined {
     try {
       return this.#feed()
     } catch (error) {
-      if (this.#workspace.shared.getU32(this.#memory.scan + SCAN_ROWS) === 0) this.#fail(error)
+      const { scan } = this.#memory
+      const hasRows = this.#isFilling && this.#workspace.shared.getU32(scan + SCAN_ROWS) > 0
+      if (!hasRows) this.#fail(error)
       this.#failure = { error }
       return undefined
     }
