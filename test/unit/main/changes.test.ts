@@ -48,20 +48,23 @@ t.test(
   },
 )
 
-t.test('later writes do not leak in, and the iterator outlives the tree', async (t) => {
-  const tree = await open('db', manual)
-  tree.insert('a', '1')
-  tree.insert('b', '2')
-  const changes = tree.scanSinceSeqno(0)
-  t.equal(lineOf(changes.next().value as ChangeEvent), '0 a=1')
-  tree.insert('c', '3')
-  await tree.flush()
-  await tree.close()
-  t.same(Array.from(changes, lineOf), ['1 b=2'])
-  t.same(changes.next(), { done: true, value: undefined })
-})
+t.test(
+  '`scan_since_seqno`: later writes do not leak in, and the iterator outlives the tree',
+  async (t) => {
+    const tree = await open('db', manual)
+    tree.insert('a', '1')
+    tree.insert('b', '2')
+    const changes = tree.scanSinceSeqno(0)
+    t.equal(lineOf(changes.next().value as ChangeEvent), '0 a=1')
+    tree.insert('c', '3')
+    await tree.flush()
+    await tree.close()
+    t.same(Array.from(changes, lineOf), ['1 b=2'])
+    t.same(changes.next(), { done: true, value: undefined })
+  },
+)
 
-t.test('a batch and equal seqnos: every entry, each once', async (t) => {
+t.test('`scan_since_seqno`: a batch and equal seqnos: every entry, each once', async (t) => {
   const tree = await open('db', manual)
   const batch = new WriteBatch()
   for (let i = 0; i < 50; i++) batch.insert(`key${i}`, 'batch')
@@ -85,36 +88,39 @@ async function mostlyOld(options: OpenOptions): Promise<Tree> {
   return tree
 }
 
-t.test('blocks that hold nothing new are not read where the table tells', async (t) => {
-  const counts: Record<string, number> = {}
-  for (const seqnoInIndex of [true, false]) {
-    const memory = new MemoryFileSystem()
-    const options = { runtime: { retainFrom: 0, seqnoInIndex } }
-    await (await mostlyOld({ ...options, fs: memory })).close()
-    let reads = 0
-    const fs = new FaultFileSystem(memory, ({ operation, path }) => {
-      if (operation === 'read' && path.includes('/tables/')) reads++
-      return undefined
-    })
-    const tree = await open('/db', { ...manual, ...options, fs })
-    reads = 0
-    const found = linesOf(tree, 600)
-    counts[String(seqnoInIndex)] = reads
-    t.same(
-      found,
-      Array.from({ length: 30 }, (_, i) => `${600 + i} key0${300 + i}=new ${300 + i}`),
+t.test(
+  '`scan_since_seqno`: blocks that hold nothing new are not read where the table tells',
+  async (t) => {
+    const counts: Record<string, number> = {}
+    for (const seqnoInIndex of [true, false]) {
+      const memory = new MemoryFileSystem()
+      const options = { runtime: { retainFrom: 0, seqnoInIndex } }
+      await (await mostlyOld({ ...options, fs: memory })).close()
+      let reads = 0
+      const fs = new FaultFileSystem(memory, ({ operation, path }) => {
+        if (operation === 'read' && path.includes('/tables/')) reads++
+        return undefined
+      })
+      const tree = await open('/db', { ...manual, ...options, fs })
+      reads = 0
+      const found = linesOf(tree, 600)
+      counts[String(seqnoInIndex)] = reads
+      t.same(
+        found,
+        Array.from({ length: 30 }, (_, i) => `${600 + i} key0${300 + i}=new ${300 + i}`),
+      )
+      t.same(linesOf(tree, 600, { fullScan: true }), found)
+      const fromOld = linesOf(tree, 0)
+      t.equal(fromOld.length, 630)
+      t.same(linesOf(tree, 0, { fullScan: true }), fromOld)
+      await tree.close()
+    }
+    t.ok(
+      (counts['true'] as number) * 5 < (counts['false'] as number),
+      `${JSON.stringify(counts)} reads`,
     )
-    t.same(linesOf(tree, 600, { fullScan: true }), found)
-    const fromOld = linesOf(tree, 0)
-    t.equal(fromOld.length, 630)
-    t.same(linesOf(tree, 0, { fullScan: true }), fromOld)
-    await tree.close()
-  }
-  t.ok(
-    (counts['true'] as number) * 5 < (counts['false'] as number),
-    `${JSON.stringify(counts)} reads`,
-  )
-})
+  },
+)
 
 t.test('any number of blocks is passed over in a row', async (t) => {
   const runtime = { retainFrom: 0, seqnoInIndex: true }
@@ -142,7 +148,7 @@ t.test('an unchanged block may even be damaged: nobody looks', async (t) => {
 })
 
 t.test(
-  'damaged bounds are an error that names the file, and a full scan does without them',
+  '`scan_since_seqno`: damaged bounds are an error that names the file, and a full scan does without them',
   async (t) => {
     const memory = new MemoryFileSystem()
     const options = { runtime: { retainFrom: 0, seqnoInIndex: true } }
@@ -166,7 +172,7 @@ t.test(
   },
 )
 
-t.test('tables with and without bounds mix', async (t) => {
+t.test('`scan_since_seqno`: tables with and without bounds mix', async (t) => {
   const tree = await open('db', manual)
   for (let round = 0; round < 4; round++) {
     tree.updateRuntimeConfig({ seqnoInIndex: round % 2 === 0 })
@@ -203,35 +209,39 @@ t.test('retainFrom keeps it, across reopening', async (t) => {
   await forgetful.close()
 })
 
-t.test('what the crate wrote: ingested tables, range deletes and their sentinels', async (t) => {
-  for (const name of ['ingest', 'rt', 'rtonly', 'seqzone', 'plain']) {
-    const path = join(goldenFolder, 'v5/tables', name)
-    const tree = await open(path, { readOnly: true, runtime: { retainFrom: 0 } })
-    const wanted = decodeTree(path).tables.flatMap(({ record, table }) => [
-      ...(table.sentinel
-        ? []
-        : table.entries.map(
-            ({ key, seqno }) => `${Number(seqno) + Number(record.globalSeqno)} ${Buffer.from(key)}`,
-          )),
-      ...table.rangeTombstones.map(({ start, seqno }) => `${seqno} ${Buffer.from(start)}`),
-    ])
-    const found = Array.from(tree.scanSinceSeqno(0), ({ seqno, key }) => ({
-      seqno,
-      line: `${seqno} ${key}`,
-    }))
-    t.same(
-      found.map(({ seqno }) => seqno),
-      found.map(({ seqno }) => seqno).sort((a, b) => a - b),
-      `${name}: in order`,
-    )
-    t.same(
-      new Set(found.map(({ line }) => line)),
-      new Set(wanted.map(String)),
-      `${name}: all of it`,
-    )
-    await tree.close()
-  }
-})
+t.test(
+  '`scan_since_seqno`: what the crate wrote: ingested tables, range deletes and their sentinels',
+  async (t) => {
+    for (const name of ['ingest', 'rt', 'rtonly', 'seqzone', 'plain']) {
+      const path = join(goldenFolder, 'v5/tables', name)
+      const tree = await open(path, { readOnly: true, runtime: { retainFrom: 0 } })
+      const wanted = decodeTree(path).tables.flatMap(({ record, table }) => [
+        ...(table.sentinel
+          ? []
+          : table.entries.map(
+              ({ key, seqno }) =>
+                `${Number(seqno) + Number(record.globalSeqno)} ${Buffer.from(key)}`,
+            )),
+        ...table.rangeTombstones.map(({ start, seqno }) => `${seqno} ${Buffer.from(start)}`),
+      ])
+      const found = Array.from(tree.scanSinceSeqno(0), ({ seqno, key }) => ({
+        seqno,
+        line: `${seqno} ${key}`,
+      }))
+      t.same(
+        found.map(({ seqno }) => seqno),
+        found.map(({ seqno }) => seqno).sort((a, b) => a - b),
+        `${name}: in order`,
+      )
+      t.same(
+        new Set(found.map(({ line }) => line)),
+        new Set(wanted.map(String)),
+        `${name}: all of it`,
+      )
+      await tree.close()
+    }
+  },
+)
 
 t.test('wrong arguments', async (t) => {
   const tree = await open('db', manual)

@@ -53,26 +53,29 @@ t.test(
   },
 )
 
-t.test('both trees go their own ways, and share no file that is ever truncated', async (t) => {
-  const folder = t.testdir()
-  const tree = await open(join(folder, 'db'), manual)
-  await fill(tree)
-  const wanted = visibleLines(tree)
-  await tree.createCheckpoint(join(folder, 'copy'))
-  await using copy = await open(join(folder, 'copy'), manual)
-  await tree.clear()
-  tree.insert('only', 'here')
-  await tree.flush()
-  t.same(visibleLines(copy), wanted, 'clearing the source changes nothing')
-  copy.insert('only', 'there')
-  await copy.flush()
-  await copy.majorCompact()
-  t.equal(tree.getString('only'), 'here')
-  await tree.close()
-  t.equal(copy.len(), wanted.length + 1)
-})
+t.test(
+  '`checkpoint_pitr`: both trees go their own ways, and share no file that is ever truncated',
+  async (t) => {
+    const folder = t.testdir()
+    const tree = await open(join(folder, 'db'), manual)
+    await fill(tree)
+    const wanted = visibleLines(tree)
+    await tree.createCheckpoint(join(folder, 'copy'))
+    await using copy = await open(join(folder, 'copy'), manual)
+    await tree.clear()
+    tree.insert('only', 'here')
+    await tree.flush()
+    t.same(visibleLines(copy), wanted, 'clearing the source changes nothing')
+    copy.insert('only', 'there')
+    await copy.flush()
+    await copy.majorCompact()
+    t.equal(tree.getString('only'), 'here')
+    await tree.close()
+    t.equal(copy.len(), wanted.length + 1)
+  },
+)
 
-t.test('versions of the past stay readable in it', async (t) => {
+t.test('`checkpoint_pitr`: versions of the past stay readable in it', async (t) => {
   const folder = t.testdir()
   const options = { ...manual, runtime: { retainFrom: 0 } }
   await using tree = await open(join(folder, 'db'), options)
@@ -85,7 +88,7 @@ t.test('versions of the past stay readable in it', async (t) => {
   t.equal(copy.getString('a'), '2')
 })
 
-t.test('files that a compaction drops stay until it is complete', async (t) => {
+t.test('`checkpoint_pitr`: files that a compaction drops stay until it is complete', async (t) => {
   const memory = new MemoryFileSystem()
   let tree: Tree | undefined
   let compaction: Promise<unknown> | undefined
@@ -132,7 +135,7 @@ t.test('links, reflinks and copies hold the same bytes', async (t) => {
   }
 })
 
-t.test('what is in the way is refused and stays as it was', async (t) => {
+t.test('`checkpoint_pitr`: what is in the way is refused and stays as it was', async (t) => {
   const folder = t.testdir({ there: { file: 'mine' } })
   await using tree = await open(join(folder, 'db'), manual)
   t.equal(await codeOf(() => tree.createCheckpoint(join(folder, 'there'))), 'VARVE_EXISTS')
@@ -161,45 +164,51 @@ t.test('two at once, one of an empty tree, and relative paths', async (t) => {
   await tree.close()
 })
 
-t.test('a checkpoint without `current`, or with a damaged one, refuses to open', async (t) => {
-  const folder = t.testdir()
-  await using tree = await open(join(folder, 'db'), manual)
-  await fill(tree)
-  for (const name of ['missing', 'damaged']) {
-    const { path } = await tree.createCheckpoint(join(folder, name))
-    if (name === 'missing') unlinkSync(join(path, 'current'))
-    else flipByte(join(path, 'current'), 10)
-    const code = await codeOf(() => open(path, manual))
-    t.match(
-      code,
-      /^VARVE_(IO|UNRECOVERABLE|CHECKSUM_MISMATCH|INVALID_HEADER|MANIFEST_INVALID)$/,
-      name,
-    )
-  }
-})
+t.test(
+  '`checkpoint_pitr`: a checkpoint without `current`, or with a damaged one, refuses to open',
+  async (t) => {
+    const folder = t.testdir()
+    await using tree = await open(join(folder, 'db'), manual)
+    await fill(tree)
+    for (const name of ['missing', 'damaged']) {
+      const { path } = await tree.createCheckpoint(join(folder, name))
+      if (name === 'missing') unlinkSync(join(path, 'current'))
+      else flipByte(join(path, 'current'), 10)
+      const code = await codeOf(() => open(path, manual))
+      t.match(
+        code,
+        /^VARVE_(IO|UNRECOVERABLE|CHECKSUM_MISMATCH|INVALID_HEADER|MANIFEST_INVALID)$/,
+        name,
+      )
+    }
+  },
+)
 
-t.test('a failure at any step leaves nothing behind, and the source as it was', async (t) => {
-  const memory = new MemoryFileSystem()
-  const prepared = await open('/db', { ...manual, fs: memory })
-  await fill(prepared)
-  await prepared.close()
-  for (let n = 1; ; n++) {
-    const disk = memory.crashClone({ keepUnsynced: 1, random: () => 0 })
-    const fs = new FaultFileSystem(disk)
-    const tree = await open('/db', { ...manual, fs })
-    const wanted = visibleLines(tree)
-    const base = fs.callCount
-    fs.setRule(failNth(base + n))
-    const code = await codeOf(() => tree.createCheckpoint('/copy'))
-    const isOver = fs.callCount < base + n
-    fs.setRule()
-    if (code === undefined) t.same(await openedLines('/copy', { fs: disk }), wanted)
-    else t.notOk(disk.exists('/copy'), `call ${n}: ${code}`)
-    t.same(visibleLines(tree), wanted)
-    await tree.close()
-    if (isOver) break
-  }
-})
+t.test(
+  '`checkpoint_pitr`: a failure at any step leaves nothing behind, and the source as it was',
+  async (t) => {
+    const memory = new MemoryFileSystem()
+    const prepared = await open('/db', { ...manual, fs: memory })
+    await fill(prepared)
+    await prepared.close()
+    for (let n = 1; ; n++) {
+      const disk = memory.crashClone({ keepUnsynced: 1, random: () => 0 })
+      const fs = new FaultFileSystem(disk)
+      const tree = await open('/db', { ...manual, fs })
+      const wanted = visibleLines(tree)
+      const base = fs.callCount
+      fs.setRule(failNth(base + n))
+      const code = await codeOf(() => tree.createCheckpoint('/copy'))
+      const isOver = fs.callCount < base + n
+      fs.setRule()
+      if (code === undefined) t.same(await openedLines('/copy', { fs: disk }), wanted)
+      else t.notOk(disk.exists('/copy'), `call ${n}: ${code}`)
+      t.same(visibleLines(tree), wanted)
+      await tree.close()
+      if (isOver) break
+    }
+  },
+)
 
 t.test('cut off before any call, it opens whole or not at all', async (t) => {
   const memory = new MemoryFileSystem()

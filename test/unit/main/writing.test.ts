@@ -165,7 +165,7 @@ t.test('drained resolves when automatic flushes have caught up', async (t) => {
   await tree.close()
 })
 
-t.test('a batch is visible all at once, under one seqno', async (t) => {
+t.test('`write_batch`: a batch is visible all at once, under one seqno', async (t) => {
   const tree = await open('db', memory)
   tree.insert('a', '0')
   const seqno = tree.seqno.get()
@@ -178,7 +178,7 @@ t.test('a batch is visible all at once, under one seqno', async (t) => {
   await tree.close()
 })
 
-t.test('of one key in a batch the last insert wins', async (t) => {
+t.test('`write_batch`: of one key in a batch the last insert wins', async (t) => {
   const tree = await open('db', memory)
   tree.apply(new WriteBatch().insert('a', '1').insert('a', '2').remove('b').remove('b'))
   t.equal(textOf(tree.range()), 'a=2')
@@ -189,7 +189,7 @@ t.test('of one key in a batch the last insert wins', async (t) => {
   await tree.close()
 })
 
-t.test('a batch of both kinds for a key is refused whole', async (t) => {
+t.test('`write_batch`: a batch of both kinds for a key is refused whole', async (t) => {
   const tree = await open('db', memory)
   const batch = new WriteBatch().insert('b', '1').insert('a', '1').remove(Buffer.from('a'))
   t.equal(await codeOf(() => tree.apply(batch)), 'VARVE_MIXED_BATCH')
@@ -198,7 +198,7 @@ t.test('a batch of both kinds for a key is refused whole', async (t) => {
   await tree.close()
 })
 
-t.test('a batch may be applied again, and emptied for its next use', async (t) => {
+t.test('`write_batch`: a batch may be applied again, and emptied for its next use', async (t) => {
   const tree = await open('db', memory)
   const batch = new WriteBatch().insert('a', '1')
   tree.apply(batch)
