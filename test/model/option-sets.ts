@@ -2,12 +2,13 @@
  * The ways to open a tree that model, metamorphic and soak tests run through: every option at its ends, in small sizes,
  * so that a few hundred writes meet flushes, several levels and cuts of tables.
  */
-import { type Comparator, comparators } from '../../src/main/index.js'
+import { type Comparator, comparators, prefixExtractors } from '../../src/main/index.js'
 import type { OpenOptions } from '../../src/main/options.js'
 import { leveled } from '../../src/main/strategies/leveled.js'
 import { sizeTiered } from '../../src/main/strategies/size-tiered.js'
 import { rotated, shortFromBehind, shortFromBehindAt } from '../support/comparators.js'
 import { joining } from '../support/operators.js'
+import { everyLength } from '../support/prefix-extractors.js'
 
 export interface OptionSet {
   readonly name: string
@@ -45,6 +46,7 @@ function set(
 }
 
 const module = new URL('../support/comparators.js', import.meta.url)
+const extractors = new URL('../support/prefix-extractors.js', import.meta.url)
 const rotation = { by: 100 }
 const operators = new URL('../support/operators.js', import.meta.url)
 
@@ -167,6 +169,45 @@ export const OPTION_SETS: readonly OptionSet[] = [
       runtime: { compactionThreads: 4, subcompactionMinBytes: 0, compactionConcurrency: 2 },
     },
     disk,
+  ),
+  set('prefixes of one byte', { ...manual, prefixExtractor: prefixExtractors.fixed(1) }),
+  set(
+    'prefixes of five bytes, filters in partitions, on disk',
+    {
+      prefixExtractor: prefixExtractors.fixed(5),
+      filterPartitioning: true,
+      strategy: tiny,
+      blockSize: 128,
+    },
+    disk,
+  ),
+  set('prefixes up to slashes, v5 filters', {
+    prefixExtractor: prefixExtractors.delimiter('/'),
+    filterFormat: 'v5',
+    strategy: tiered,
+  }),
+  set('prefixes of every length, by a plain object', {
+    ...manual,
+    prefixExtractor: everyLength({ most: 8 }),
+    strategy: tiered,
+  }),
+  set(
+    'prefixes of every length, by a module on disk',
+    {
+      prefixExtractor: { module: extractors, export: 'everyLength', options: { most: 8 } },
+      blockSize: 256,
+    },
+    disk,
+  ),
+  set(
+    'prefixes in an order of its own',
+    {
+      ...manual,
+      comparator: shortFromBehind,
+      prefixExtractor: prefixExtractors.fixed(2),
+      strategy: tiered,
+    },
+    { order: shortFromBehind },
   ),
   set(
     'keys as u64, which is bytes',
