@@ -170,6 +170,20 @@ export const OPTION_SETS: readonly OptionSet[] = [
     },
     disk,
   ),
+  set(
+    'a merge operator in reverse order',
+    { comparator: comparators.reverse, mergeOperator: joining, strategy: tiered },
+    { order: comparators.reverse },
+  ),
+  set(
+    'a merge operator in an order of its own, on disk',
+    {
+      comparator: { module, export: 'rotated', options: rotation },
+      mergeOperator: { module: operators, export: 'joining' },
+      strategy: tiny,
+    },
+    { where: 'disk', order: rotated(rotation) },
+  ),
   set('prefixes of one byte', { ...manual, prefixExtractor: prefixExtractors.fixed(1) }),
   set(
     'prefixes of five bytes, filters in partitions, on disk',
