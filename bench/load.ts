@@ -128,7 +128,10 @@ export async function runLoad(folder: string, options: LoadOptions): Promise<Loa
   const givenBytes = num * (options.keyBytes + options.valueBytes)
   const writeAmplification = bytesWritten / givenBytes
   const spaceAmplification = tree.diskSpace() / givenBytes
-  const levels = Array.from({ length: LEVELS_SHOWN }, (_, level) => tree.levelTableCount(level))
+  const levels = Array.from(
+    { length: LEVELS_SHOWN },
+    (_, level) => tree.levelTableCount(level) ?? 0,
+  )
   const compactSeconds = await time(() => tree.majorCompact())
   watch.look()
   const rssAllowedBytes =

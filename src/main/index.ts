@@ -56,7 +56,15 @@ export { MaintenancePool } from './scheduling/maintenance-pool.js'
 export { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
 export { Snapshot } from './snapshot.js'
 export type { BlockMetrics, Metrics } from './statistics/metrics.js'
-export type { LevelStats, SegmentStats } from './statistics/statistics-operations.js'
+export type { ApproximateRangeStats, RangeCardinality } from './statistics/range-estimates.js'
+export type { RangeEstimateOptions } from './statistics/statistics-operations.js'
+export {
+  estimatedRemainingEntries,
+  type LevelStats,
+  type SegmentStats,
+  type StorageStats,
+  type StorageStatus,
+} from './statistics/storage-stats.js'
 export type { DropBounds } from './strategies/drop-range.js'
 export { type FifoOptions, fifo } from './strategies/fifo.js'
 export { leveled } from './strategies/leveled.js'

@@ -168,6 +168,11 @@ export class Tree extends WriteOperations implements AsyncDisposable {
 
   // Maintenance.
 
+  isCompacting(): boolean {
+    this.core.requireOpen()
+    return this.#scheduler.isCompacting
+  }
+
   /**
    * Begins a bulk ingestion: keys in ascending order, straight into tables, much faster than writes. All of it becomes
    * visible at once when it is finished; until then, and when it is aborted, nothing of it is. Reads and writes go on.

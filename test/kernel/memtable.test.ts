@@ -332,6 +332,34 @@ t.test('versions of one key, thousands of them, in both directions', async (test
   test.ok(same(chain, twin.entries.map(text)), 'memtable_older walks the chain')
 })
 
+t.test('counts of stretches equal those of the twin', async (test) => {
+  const random = new Random(seed)
+  for (const [name, make] of Object.entries(keyMakers)) {
+    const memtable = new KernelMemtable(new TestMemory(20), 8 << 20)
+    const twin = new ReferenceMemtable()
+    for (let i = 0; i < 2000; i++) {
+      const key = make(random)
+      const seqno = random.below(1000)
+      memtable.insert(key, new Uint8Array(0), 0, seqno)
+      twin.insert(key, new Uint8Array(0), 0, seqno)
+    }
+    const cursor = memtable.cursor()
+    for (let i = 0; i < 300; i++) {
+      const [lower, upper] = [make(random), make(random)].sort(compareBytes) as [
+        Uint8Array,
+        Uint8Array,
+      ]
+      const isInclusive = random.chance(0.5)
+      const limit = random.pick([0, 500, 1000, Number.MAX_SAFE_INTEGER])
+      cursor.seek(lower)
+      const count = cursor.countUpto(upper, isInclusive, limit)
+      const expected = twin.count(lower, upper, isInclusive, limit)
+      if (count !== expected) test.fail(`${name}: ${count}, not ${expected}`)
+    }
+  }
+  test.pass()
+})
+
 t.test('a tree of several inner levels, with strangers at its edges', async (test) => {
   const random = new Random(seed)
   const shapes: Record<string, () => Uint8Array> = {

@@ -49,6 +49,7 @@ const CONTRACT = [
   'lz4_decompress',
   'memtable_commit',
   'memtable_commit_range',
+  'memtable_count_upto',
   'memtable_cursor_first',
   'memtable_cursor_init',
   'memtable_cursor_last',

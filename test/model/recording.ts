@@ -142,7 +142,8 @@ class Player {
     const step = Math.max(1, Math.floor((latest - this.#readableFrom) / SEQNOS_MAX))
     for (let seqno = latest; seqno >= this.#readableFrom; seqno -= step) this.#compare(seqno, when)
     for (let level = 0; level < 7; level++) {
-      if (this.#tree.levelTableCount(level) > 0) this.#deepest = Math.max(this.#deepest, level)
+      if ((this.#tree.levelTableCount(level) ?? 0) > 0)
+        this.#deepest = Math.max(this.#deepest, level)
     }
   }
 

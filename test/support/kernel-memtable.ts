@@ -130,6 +130,13 @@ export class KernelCursor {
     )
   }
 
+  /** Entries from where the cursor stands up to a key, and moves there. */
+  countUpto(key: Uint8Array, isInclusive: boolean, seqno: number): number {
+    const { kernel } = this.#memtable
+    const at = this.#memtable.placeKey(key)
+    return kernel.memtable_count_upto(this.address, at, key.length, isInclusive ? 1 : 0, seqno)
+  }
+
   first(): KernelEntry | undefined {
     return this.#entry(this.#memtable.kernel.memtable_cursor_first(this.address))
   }

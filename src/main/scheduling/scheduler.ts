@@ -42,6 +42,11 @@ export class Scheduler {
     this.#compactions = new PQueue({ concurrency: core.runtime.compactionConcurrency })
   }
 
+  /** True while tables are being merged. */
+  get isCompacting(): boolean {
+    return this.#hidden.size > 0
+  }
+
   /** Something may be to do: queues it where maintenance is automatic. */
   poke(): void {
     if (this.#isStopped || !this.#core.settings.isAutomatic || this.#retry !== undefined) return

@@ -85,4 +85,16 @@ export interface MemtableKernel {
 
   /** To the entry before: the exact reverse of `next`. */
   memtable_cursor_prev(cursor: number): number
+
+  /**
+   * Counts the entries with a seqno below `seqno` from where the cursor stands up to a key, itself counted where
+   * `isInclusive` is 1, and moves the cursor there. With key 0: to the end.
+   */
+  memtable_count_upto(
+    cursor: number,
+    keyAddress: number,
+    keyLength: number,
+    isInclusive: number,
+    seqno: number,
+  ): number
 }

@@ -13,7 +13,7 @@ const manual = { maintenance: 'manual' } as const
 const KEEP = { gcWatermark: 0 }
 const LEVELS = [0, 1, 2, 3, 4, 5, 6]
 
-const shapeOf = (tree: Tree): number[] => LEVELS.map((level) => tree.levelTableCount(level))
+const shapeOf = (tree: Tree): number[] => LEVELS.map((level) => tree.levelTableCount(level) ?? 0)
 
 async function flushed(tree: Tree, entries: Readonly<Record<string, string>>): Promise<void> {
   for (const [key, value] of Object.entries(entries)) tree.insert(key, value)

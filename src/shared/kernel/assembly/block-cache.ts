@@ -92,6 +92,15 @@ function slot_of(bucket: usize, tag: u32, owner: u32, offset: u64): i32 {
   return -1
 }
 
+/** As {@link cache_find}, and no use of the block: for who has put it there a moment ago. */
+export function cache_peek(cache: usize, owner: u32, offset: u64): usize {
+  if (load<u32>(cache, CACHE_BUCKET_COUNT) == 0) return 0
+  const hash = mix(owner, offset)
+  const bucket = bucket_of(cache, hash)
+  const slot = slot_of(bucket, tag_of(hash), owner, offset)
+  return slot < 0 ? 0 : <usize>load<u32>(bucket + (<usize>slot << 2), CACHE_BUCKET_ADDRESSES)
+}
+
 /** The address of the cached block, or 0. */
 export function cache_find(cache: usize, owner: u32, offset: u64): usize {
   if (load<u32>(cache, CACHE_BUCKET_COUNT) == 0) return 0

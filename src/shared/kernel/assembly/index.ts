@@ -32,6 +32,7 @@ export {
   memtable_cursor_seek_behind,
   memtable_cursor_seek_upto,
 } from './memtable-cursor'
+export { memtable_count_upto } from './memtable-count'
 export { block_writer_finish, block_writer_reset, index_writer_add } from './block-writer'
 export {
   block_decode,

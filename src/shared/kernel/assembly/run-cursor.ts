@@ -67,7 +67,7 @@ import {
   RUN_CURSOR_WANTED_SIZE,
 } from '../layout-cursor'
 import { COUNTERS_CACHED, COUNTERS_PREFIX_SKIPS } from '../layout-metrics'
-import { cache_find, cache_pin, cache_unpin } from './block-cache'
+import { cache_find, cache_peek, cache_pin, cache_unpin } from './block-cache'
 import { count_for } from './counters'
 import { compare_keys } from './key-order'
 import { table_is_covered } from './range-cover'
@@ -113,12 +113,17 @@ function release(cursor: usize, field: usize): void {
   store<u32>(cursor + field, 0)
 }
 
-/** The block of `record`, pinned in the cache; 0 where it is not there or cannot be pinned. What was pinned before goes. */
-function pin_block(cursor: usize, table: usize, field: usize, record: usize): usize {
+/**
+ * The block of `record`, pinned in the cache; 0 where it is not there or cannot be pinned. What was pinned before goes.
+ * A fresh one was put there for this scan: that is no use of it, or every scan would look like a second one.
+ */
+function pin_block(cursor: usize, table: usize, field: usize, record: usize, isFresh: bool): usize {
   release(cursor, field)
   const cache = <usize>load<u32>(cursor, RUN_CURSOR_CACHE)
   if (cache == 0) return 0
-  const block = cache_find(cache, load<u32>(table, TABLE_OWNER), load<u64>(record, INDEX_RECORD_OFFSET))
+  const owner = load<u32>(table, TABLE_OWNER)
+  const offset = load<u64>(record, INDEX_RECORD_OFFSET)
+  const block = isFresh ? cache_peek(cache, owner, offset) : cache_find(cache, owner, offset)
   if (block == 0 || !cache_pin(cache, block)) return 0
   store<u32>(cursor + field, <u32>block)
   return block
@@ -327,7 +332,8 @@ function proceed(cursor: usize, source: usize, given: usize, isFresh: bool): voi
     const index = <usize>load<u32>(isPartition ? table + TABLE_INDEX : cursor + RUN_CURSOR_INDEX)
     const record = index_record(index, load<i32>(cursor + (isPartition ? RUN_CURSOR_TOP_NUMBER : RUN_CURSOR_INDEX_NUMBER)))
     if (block == 0) {
-      block = pin_block(cursor, table, isPartition ? RUN_CURSOR_PINNED_INDEX : RUN_CURSOR_PINNED_BLOCK, record)
+      const field = isPartition ? RUN_CURSOR_PINNED_INDEX : RUN_CURSOR_PINNED_BLOCK
+      block = pin_block(cursor, table, field, record, fresh)
       if (block != 0 && !fresh) {
         store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
         count_for(table, COUNTERS_CACHED + (isPartition ? WANTED_INDEX << 3 : WANTED_DATA))

@@ -65,6 +65,13 @@ export class ReferenceMemtable {
     return low
   }
 
+  /** Entries between two keys, the lower one included, with a seqno below `seqno`. */
+  count(lower: Uint8Array, upper: Uint8Array, isInclusive: boolean, seqno: number): number {
+    const end = isInclusive ? this.upperBound(upper) : this.#lowerBound(upper)
+    const between = this.entries.slice(this.#lowerBound(lower), Math.max(end, 0))
+    return between.filter((entry) => entry.seqno < seqno).length
+  }
+
   /** For cursors: where a key would be. */
   lowerBound(key: Uint8Array): number {
     return this.#lowerBound(key)
