@@ -53,6 +53,7 @@ export type { RuntimeConfig } from './runtime-config.js'
 export type { CompactionResult } from './scheduling/compaction-task.js'
 export type { FlushResult } from './scheduling/flush-task.js'
 export { MaintenancePool } from './scheduling/maintenance-pool.js'
+export type { CompactionProgress } from './scheduling/merge-control.js'
 export { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
 export { Snapshot } from './snapshot.js'
 export type { BlockMetrics, Metrics } from './statistics/metrics.js'
@@ -75,6 +76,7 @@ export { type SizeTieredOptions, sizeTiered } from './strategies/size-tiered.js'
 export type { CompactionStrategy } from './strategies/strategy.js'
 export {
   type CloseOptions,
+  type CompactOptions,
   type MaintenanceOptions,
   type RangeOptions,
   type ReadOptions,

@@ -27,6 +27,11 @@ export interface RuntimeConfig {
    * least 1: merges stay whole. Next merge.
    */
   readonly compactionThreads: number
+  /**
+   * Bytes of keys and values a second that all merges of the tree together may write; flushes and reads are never slowed.
+   * Default 0: as fast as they can. Takes effect at once, on merges that are running too.
+   */
+  readonly compactionRateLimit: number
   /** Bytes of input below which a merge stays whole. Default 8 MiB. Next merge. */
   readonly subcompactionMinBytes: number
   /** Tables in L0 from which on writes ask their caller to slow down. Default 20. Takes effect at once. */
@@ -58,6 +63,7 @@ export const RUNTIME_DEFAULTS: RuntimeConfig = Object.freeze({
   maxSealedMemtables: 3,
   compactionConcurrency: 1,
   compactionThreads: Math.max(1, Math.floor(availableParallelism() / 2)),
+  compactionRateLimit: 0,
   subcompactionMinBytes: 8 * 1024 * 1024,
   l0SlowdownTables: 20,
   retainFrom: MAX_SEQNO,
@@ -73,6 +79,7 @@ const LIMITS: Readonly<Partial<Record<string, readonly [least: number, most: num
   maxSealedMemtables: [1, 64],
   compactionConcurrency: [1, 64],
   compactionThreads: [1, 64],
+  compactionRateLimit: [0, MAX_SEQNO],
   subcompactionMinBytes: [0, MAX_SEQNO],
   l0SlowdownTables: [1, MAX_SEQNO],
   retainFrom: [0, MAX_SEQNO],

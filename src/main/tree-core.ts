@@ -29,6 +29,7 @@ import type { ManifestWriter } from './manifest/manifest-writer.js'
 import { SeqnoMarkFile } from './manifest/seqno-mark-file.js'
 import { givenDictionary, type Settings } from './options.js'
 import { changeRuntimeConfig, type RuntimeConfig } from './runtime-config.js'
+import { MergePace } from './scheduling/merge-pace.js'
 import { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
 import { TreeCounters } from './statistics/tree-counters.js'
 import type { TreeCode } from './user-code-options.js'
@@ -65,6 +66,8 @@ export class TreeCore extends EventEmitter {
   readonly loader: BlockLoader
   readonly provider: BlockProvider
   readonly counters: TreeCounters
+  /** What the merges of the tree are steered by. */
+  readonly pace: MergePace
   /** Blocks of range tombstones that were read, when tables were opened. */
   readonly rangeTombstoneLoads = { loads: 0, loadBytes: 0 }
   readonly seqno: SequenceNumberGenerator
@@ -114,6 +117,8 @@ export class TreeCore extends EventEmitter {
     this.loader = new BlockLoader(this.workspace)
     this.provider = new BlockProvider(this.workspace, this.loader, this.cache.blocks)
     this.counters = new TreeCounters(this.workspace, settings.clock)
+    this.pace = new MergePace(this.shared, this.workspace.heap)
+    this.pace.words.setRate(this.runtime.compactionRateLimit)
   }
 
   /** Ends opening: `version` holds what is on disk. */
@@ -290,6 +295,7 @@ export class TreeCore extends EventEmitter {
 
   updateRuntime(changes: Partial<RuntimeConfig>): void {
     this.runtime = changeRuntimeConfig(this.runtime, changes)
+    this.pace.words.setRate(this.runtime.compactionRateLimit)
   }
 
   /** Versions below it may go: no snapshot reads there, and nobody asked for them to stay. */
@@ -331,6 +337,7 @@ export class TreeCore extends EventEmitter {
     this.#history = undefined
     this.#manifest?.close()
     this.counters.stop()
+    this.pace.dispose()
     if (this.#iteratorCount === 0) this.#freeReading()
     this.#lock?.release()
   }

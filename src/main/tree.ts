@@ -15,6 +15,7 @@ import type { CompactionResult } from './scheduling/compaction-task.js'
 import type { FlushResult } from './scheduling/flush-task.js'
 import { InProcessExecutor } from './scheduling/job-executor.js'
 import { sharedPool } from './scheduling/maintenance-pool.js'
+import type { MergeOptions } from './scheduling/merge-control.js'
 import { Scheduler } from './scheduling/scheduler.js'
 import { requireSeqno, type SequenceNumberGenerator } from './seqno-counter.js'
 import { Snapshot } from './snapshot.js'
@@ -41,6 +42,9 @@ export interface MaintenanceOptions {
    */
   readonly gcWatermark?: number
 }
+
+/** Options of the calls that run a compaction. */
+export type CompactOptions = MaintenanceOptions & MergeOptions
 
 /** An open tree. Made by `open`; one per folder. */
 export class Tree extends WriteOperations implements AsyncDisposable {
@@ -217,28 +221,37 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     return this.#scheduler.flush(options.gcWatermark)
   }
 
-  /** Carries out one decision of a strategy; the tree's own where none is given. */
+  /**
+   * Carries out one decision of a strategy; the tree's own where none is given.
+   * @throws VARVE_ABORTED where `signal` was aborted, or the tree was closed, before it was done: the tables stay as they were
+   * @example
+   * ```ts
+   * await tree.compact(undefined, { signal: AbortSignal.timeout(60_000), onProgress: (at) => bar.update(at.bytesRead) })
+   * ```
+   */
   async compact(
     strategy?: CompactionStrategy,
-    options: MaintenanceOptions = {},
+    options: CompactOptions = {},
   ): Promise<CompactionResult> {
     this.core.requireWritable()
     requireWatermark(options.gcWatermark)
-    return this.#scheduler.compact(strategy ?? this.core.settings.strategy, options.gcWatermark)
+    const chosen = strategy ?? this.core.settings.strategy
+    return this.#scheduler.compact(chosen, options.gcWatermark, options)
   }
 
   /**
    * Merges all tables into the last level. Memtables are not flushed.
    * @param options.targetSize bytes at which tables are cut; default one table as far as it goes
+   * @throws as {@link compact}
    */
   async majorCompact(
-    options: MaintenanceOptions & { readonly targetSize?: number } = {},
+    options: CompactOptions & { readonly targetSize?: number } = {},
   ): Promise<CompactionResult> {
     this.core.requireWritable()
     requireWatermark(options.gcWatermark)
     const { targetSize } = options
     const strategy = major(targetSize === undefined ? {} : { targetBytes: targetSize })
-    return this.#scheduler.compactAlone(strategy, options.gcWatermark)
+    return this.#scheduler.compactAlone(strategy, options.gcWatermark, options)
   }
 
   /**
@@ -283,6 +296,21 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     await this.core.removalsDone()
   }
 
+  /**
+   * Makes merges stand still, within a block of where they are, until {@link resumeMaintenance}: also those that begin
+   * meanwhile. Flushes go on, since writes depend on them; closing the tree does not wait.
+   */
+  pauseMaintenance(): void {
+    this.core.requireWritable()
+    this.core.pace.words.setPaused(true)
+  }
+
+  /** Lets merges go on. */
+  resumeMaintenance(): void {
+    this.core.requireWritable()
+    this.core.pace.words.setPaused(false)
+  }
+
   /** Resolves when no maintenance is queued or running. */
   async idle(): Promise<void> {
     await this.#scheduler.idle()
@@ -316,8 +344,8 @@ export class Tree extends WriteOperations implements AsyncDisposable {
   // Closing.
 
   /**
-   * Closes the tree: waits for running jobs, writes out the memtable (unless told not to), lets go of the folder. A
-   * second call waits for the first.
+   * Closes the tree: ends running merges (what they wrote goes, their inputs stay), waits for other jobs, writes out the
+   * memtable (unless told not to), lets go of the folder. A second call waits for the first.
    */
   async close(options: CloseOptions = {}): Promise<void> {
     const { flush = 'auto' } = options
@@ -345,6 +373,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     const core = this.core
     // From here on writes are refused: none is accepted that the last flush would miss.
     core.beginClose()
+    core.pace.endAll()
     try {
       if (isFlushing) {
         const { active } = core.latest

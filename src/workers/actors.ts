@@ -5,7 +5,7 @@ import type { FileSystem } from '../shared/fs/file-system.js'
 import type { JobCode } from '../shared/jobs/job-code.js'
 import type { Job, JobResult } from '../shared/jobs/jobs.js'
 import type { SharedMemory } from '../shared/memory/shared-memory.js'
-import { ActorContext } from './actor-context.js'
+import { ActorContext, paceOf } from './actor-context.js'
 import { runCompaction } from './compaction.js'
 import { runFlush } from './flush.js'
 import { runIngest } from './ingest.js'
@@ -19,11 +19,15 @@ export function* jobSteps(shared: SharedMemory, fs: FileSystem, job: Job, code: 
   return yield* runCompaction(context, job, code)
 }
 
-/** A job from beginning to end. */
+/** A job from beginning to end. The thread stands still where the job's pace asks for it: never on main. */
 export function runJob(shared: SharedMemory, fs: FileSystem, job: Job, code: JobCode): JobResult {
+  const pace = paceOf(shared, job)
   const steps = jobSteps(shared, fs, job, code)
   for (;;) {
+    // Before the step: a change after the step has looked must not be slept through.
+    const changes = pace?.changes ?? 0
     const step = steps.next()
     if (step.done === true) return step.value
+    if (step.value > 0) pace?.wait(step.value, changes)
   }
 }

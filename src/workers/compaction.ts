@@ -38,6 +38,7 @@ class InputTables {
     const giver: BlockGiver = {
       cacheAddress: 0,
       get: ({ table }, kind, offset, size) => {
+        this.#context.countRead(size)
         const { address, length } =
           kind === WANTED_DATA
             ? this.#loader.loadData(table, offset, size)

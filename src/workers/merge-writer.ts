@@ -78,8 +78,11 @@ export interface MergeRules {
   readonly compactionFilter?: CompactionFilterFactory | undefined
 }
 
-/** A job under way: it may be left between two steps, and its result is what it returns. */
-export type JobSteps = Generator<undefined, JobResult, undefined>
+/**
+ * A job under way: it may be left between two steps, and its result is what it returns. Each step tells for how many
+ * milliseconds the thread is to stand still before the next one, mostly 0.
+ */
+export type JobSteps = Generator<number, JobResult, undefined>
 
 /** Builds the MERGE structure over `inputs`, each on its first entry of the slice; its address. */
 function buildMerge(
@@ -199,10 +202,15 @@ export function* writeMerged(
     const compaction = buildCompaction(context, merge, output, rules, plan)
     const { folder, filter } = equip(context, compaction, rules)
     const sources = shared.getU32(merge + MERGE_SOURCES)
+    let counted = 0
+    const count = (): void => {
+      const { entryBytes } = output.writer
+      context.countWritten(shared.getU64(compaction + COMPACTION_ENTRIES_IN), entryBytes - counted)
+      counted = entryBytes
+    }
     for (;;) {
       const event = shared.kernel.compaction_run(compaction)
       if (event === EVENT_DONE) break
-      context.checkCancelled()
       if (event === EVENT_WANTS_BLOCK) {
         const number = shared.getU32(merge + MERGE_WANTED)
         const input = inputs[number]
@@ -215,17 +223,28 @@ export function* writeMerged(
         folder?.grow(topEntryBytes(context, merge))
       } else if (event === EVENT_BLOCK_FULL) {
         output.writer.sealBlock()
+        count()
         if (output.isFull) shared.setU32(compaction + COMPACTION_ROTATE, 1)
       } else if (event === EVENT_ROTATE) {
+        count()
         output.rotate()
+        // A table that has just begun counts from nothing.
+        counted = output.writer.entryBytes
         shared.setU32(compaction + COMPACTION_ROTATE, 0)
       } else if (event === EVENT_NO_SPACE) {
         output.writer.growBlock(shared.getU32(compaction + COMPACTION_EMIT_BYTES))
       } else if (event === EVENT_HASHES_FULL) {
         output.writer.cutFilter()
       }
-      yield
+      // Between two blocks: the one moment at which a job can be stopped, and stands still.
+      let waitMs = context.waitMs
+      do {
+        yield waitMs
+        context.checkCancelled()
+        waitMs = context.waitMs
+      } while (waitMs > 0)
     }
+    count()
     filter?.finish()
     const tables = output.finish()
     const entriesDropped = shared.getU64(compaction + COMPACTION_ENTRIES_DROPPED)

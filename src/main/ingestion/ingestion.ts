@@ -15,12 +15,7 @@
  */
 import { rangeError, VarveError } from '../../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
-import {
-  JOB_CANCEL,
-  KIND_TOMBSTONE,
-  KIND_VALUE,
-  KIND_WEAK_TOMBSTONE,
-} from '../../shared/kernel/layout.js'
+import { KIND_TOMBSTONE, KIND_VALUE, KIND_WEAK_TOMBSTONE } from '../../shared/kernel/layout.js'
 import {
   INGEST_BLOCK_COUNT,
   INGEST_ENTRY_COUNT,
@@ -29,6 +24,7 @@ import {
   INGEST_LAST_KEY_LENGTH,
   INGEST_NOT_ASCENDING,
 } from '../../shared/kernel/layout-ingest.js'
+import { JOB_CANCEL } from '../../shared/kernel/layout-jobs.js'
 import type { TableProposal } from '../../shared/table/table-proposal.js'
 import { requireKeyLength } from '../options.js'
 import { ingestJob, installIngested } from '../scheduling/ingest-task.js'

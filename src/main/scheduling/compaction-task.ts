@@ -22,6 +22,7 @@ import {
 } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import { HeldRanges, lowestUnflushed, spansOutside } from './job-ranges.js'
+import { MergeControl, type MergeOptions } from './merge-control.js'
 import { outputPlan } from './output-plan.js'
 import { chooseSlices, runSlices } from './subcompactions.js'
 
@@ -54,6 +55,7 @@ export async function runCompactionTask(
   hidden: HiddenSet,
   strategy: CompactionStrategy,
   watermark: Watermark,
+  options: MergeOptions = {},
 ): Promise<CompactionResult> {
   const choice = strategy.choose(core.latest.version, { hidden, nowMs: core.settings.clock() })
   if (choice.kind === 'nothing') return NOTHING
@@ -66,7 +68,7 @@ export async function runCompactionTask(
   if (choice.kind === 'move') return move(core, ids, choice.input)
   for (const id of ids) hidden.add(id)
   try {
-    return await merge(core, executor, choice.input, tables, watermark)
+    return await merge(core, executor, choice.input, tables, watermark, options)
   } finally {
     for (const id of ids) hidden.delete(id)
   }
@@ -107,20 +109,29 @@ async function merge(
   input: CompactionInput,
   tables: readonly Table[],
   watermark: Watermark,
+  options: MergeOptions,
 ): Promise<CompactionResult> {
   const bytesRead = tables.reduce((sum, table) => sum + table.fileBytes, 0)
   // The files stay while the job reads them, whatever is installed meanwhile; memtables need not.
   for (const table of tables) table.acquire()
   const ranges = new HeldRanges(core, [], watermark.seqno)
+  using control = new MergeControl(core, bytesRead, options)
   try {
     const slices = chooseSlices(core, executor, tables)
-    const result = await runSlices(core, executor, slices, bytesRead, (slice, bytes) => ({
+    const jobOf = (slice: KeySlice, bytes: number): Omit<CompactionJob, 'region' | 'control'> => ({
       ...compactionJob(core, input, tables, bytes, watermark),
       runs: inputRuns(core, new Set(input.tableIds), slice),
       ranges: ranges.plain,
       slice,
-    }))
+    })
+    const result = await runSlices(core, executor, slices, bytesRead, jobOf, control)
     const outputs = openProposals(core, result)
+    try {
+      control.requireWanted()
+    } catch (error) {
+      discardTables(outputs)
+      throw error
+    }
     const ids = new Set(input.tableIds)
     // The inputs were cleared meanwhile: their merge must not bring them back.
     if (findTables(core, ids).length !== ids.size) {
@@ -139,6 +150,7 @@ async function merge(
     const isMoved = result.isFiltered && watermark.isExact
     core.history.collect(isMoved ? core.automaticWatermark() : watermark.seqno)
     reportFoldFailure(core, result)
+    control.complete()
     return {
       action: 'merged',
       destination: input.destination,
@@ -219,6 +231,7 @@ function compactionJob(
   const isLastLevel = input.destination === LEVEL_COUNT - 1
   return {
     kind: 'compaction',
+    pace: core.pace.address,
     code: core.code.references,
     watermark: watermark.seqno,
     isExact: watermark.isExact,

@@ -2,6 +2,7 @@
  * Runs jobs: in the worker pool, or in process for what cannot leave the main thread (a file system in memory, user
  * objects, simulations). Both run the same actors. Main thread.
  */
+import { setTimeout } from 'node:timers/promises'
 import type { FileSystem } from '../../shared/fs/file-system.js'
 import type { JobCode } from '../../shared/jobs/job-code.js'
 import type { Job, JobResult } from '../../shared/jobs/jobs.js'
@@ -21,7 +22,7 @@ type Actors = {
     fs: FileSystem,
     job: Job,
     code: JobCode,
-  ): Generator<undefined, JobResult, undefined>
+  ): Generator<number, JobResult, undefined>
 }
 let actors: Promise<Actors> | undefined
 
@@ -64,6 +65,11 @@ export class InProcessExecutor implements JobExecutor {
       do {
         const step = steps.next()
         if (step.done === true) return step.value
+        if (step.value > 0) {
+          // The pace of its tree holds it up; it looks again whether it is to stop.
+          await setTimeout(step.value)
+          break
+        }
       } while (performance.now() < until)
     }
   }

@@ -6,7 +6,7 @@
  */
 import { VarveError } from '../../shared/base/errors.js'
 import type { JobRegion } from '../../shared/jobs/jobs.js'
-import { JOB_CONTROL_BYTES } from '../../shared/kernel/layout.js'
+import { JOB_CONTROL_BYTES } from '../../shared/kernel/layout-jobs.js'
 import type { Environment } from '../environment.js'
 
 /** First size of a region: enough for values of some megabytes, and for index and filter of the largest table. */

@@ -14,6 +14,7 @@ import type { TreeCore } from '../tree-core.js'
 import { type CompactionResult, type HiddenSet, runCompactionTask } from './compaction-task.js'
 import { type FlushResult, runFlushTask, type Watermark } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
+import type { MergeOptions } from './merge-control.js'
 
 const RETRY_FIRST_MS = 100
 const RETRY_LAST_MS = 10_000
@@ -88,22 +89,30 @@ export class Scheduler {
   }
 
   /** Runs one decision of `strategy`. */
-  async compact(strategy: CompactionStrategy, watermark?: number): Promise<CompactionResult> {
+  async compact(
+    strategy: CompactionStrategy,
+    watermark?: number,
+    options?: MergeOptions,
+  ): Promise<CompactionResult> {
     return this.#compactions.add(() => {
       this.#requireRunning()
-      return this.#runCompaction(strategy, this.#watermark(watermark))
+      return this.#runCompaction(strategy, this.#watermark(watermark), options)
     })
   }
 
   /** Runs one decision of `strategy` while no other compaction runs: automatic ones stand back until it is done. */
-  async compactAlone(strategy: CompactionStrategy, watermark?: number): Promise<CompactionResult> {
+  async compactAlone(
+    strategy: CompactionStrategy,
+    watermark?: number,
+    options?: MergeOptions,
+  ): Promise<CompactionResult> {
     this.#aloneCount++
     try {
       return await this.#compactions.add(
         async () => {
           while (this.#hidden.size > 0 && !this.#isStopped) await this.nextChange()
           this.#requireRunning()
-          return this.#runCompaction(strategy, this.#watermark(watermark))
+          return this.#runCompaction(strategy, this.#watermark(watermark), options)
         },
         { priority: 1 },
       )
@@ -142,9 +151,10 @@ export class Scheduler {
     return Promise.race([this.nextChange().then(() => false), isIdle])
   }
 
-  /** Queues nothing more, and waits for what runs. What is queued fails with VARVE_CLOSED. */
+  /** Queues nothing more, ends merges, and waits for what else runs. What is queued fails with VARVE_CLOSED. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    this.#core.pace.endAll()
     clearTimeout(this.#retry)
     this.#retry = undefined
     this.#notify()
@@ -172,7 +182,8 @@ export class Scheduler {
       await work()
       this.#retryMs = RETRY_FIRST_MS
     } catch (error) {
-      if (this.#isStopped && VarveError.is(error, 'VARVE_ABORTED')) return
+      // The tree closes: its merges were told to stop.
+      if (!this.#core.isOpen && VarveError.is(error, 'VARVE_ABORTED')) return
       this.#core.reportError(error instanceof Error ? error : new Error(String(error)))
       this.#retryLater()
       this.#notify()
@@ -199,6 +210,7 @@ export class Scheduler {
   async #runCompaction(
     strategy: CompactionStrategy,
     watermark: Watermark,
+    options?: MergeOptions,
   ): Promise<CompactionResult> {
     const core = this.#core
     try {
@@ -208,6 +220,7 @@ export class Scheduler {
         this.#hidden,
         strategy,
         watermark,
+        options,
       )
       // A merge whose inputs were cleared meanwhile did nothing, but its tables are not hidden any more.
       if (result.action === 'nothing') {

@@ -4,13 +4,13 @@
  * I1: all slices succeed and their tables are one result, ascending by key, or the merge fails and none of them is left.
  */
 import type { CompactionJob, JobResult, KeySlice } from '../../shared/jobs/jobs.js'
-import { JOB_CANCEL } from '../../shared/kernel/layout.js'
 import { sampleKeys } from '../../shared/table/index-samples.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 import type { JobExecutor } from './job-executor.js'
 import { withJobMemory } from './job-region.js'
 import { type KeySample, sliceKeys, WHOLE } from './key-slices.js'
+import type { MergeControl } from './merge-control.js'
 
 /** Keys that one table offers to be cut at. */
 const SAMPLES_A_TABLE = 64
@@ -45,35 +45,28 @@ export async function runSlices(
   slices: readonly KeySlice[],
   bytes: number,
   jobOf: SliceJob,
+  merge: MergeControl,
 ): Promise<JobResult> {
-  const controls = new Set<number>()
-  let hasFailed = false
+  const failures: unknown[] = []
   const run = async (slice: KeySlice): Promise<JobResult> => {
     try {
-      return await withJobMemory(core.environment, async ({ region, control }) => {
-        controls.add(control)
-        try {
-          if (hasFailed) core.shared.raise(control + JOB_CANCEL)
-          return await executor.run({ ...jobOf(slice, bytes / slices.length), region, control })
-        } finally {
-          controls.delete(control)
-        }
-      })
+      return await withJobMemory(core.environment, ({ region, control }) =>
+        merge.run(control, () =>
+          executor.run({ ...jobOf(slice, bytes / slices.length), region, control }),
+        ),
+      )
     } catch (error) {
-      hasFailed = true
-      for (const control of controls) core.shared.raise(control + JOB_CANCEL)
+      failures.push(merge.explain(error))
+      merge.cancel()
       throw error
     }
   }
   const outcomes = await Promise.allSettled(slices.map(run))
   const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  const failures = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []))
   if (failures.length === 0) return combined(results)
   removeTables(core, results)
-  // The ones that were told to stop say so; the first cause is what counts.
-  throw (
-    failures.find((error) => (error as { code?: unknown }).code !== 'VARVE_ABORTED') ?? failures[0]
-  )
+  // The others were told to stop because of the first one.
+  throw failures[0]
 }
 
 function combined(results: readonly JobResult[]): JobResult {

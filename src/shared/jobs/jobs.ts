@@ -34,7 +34,7 @@ export interface OutputPlan {
 interface JobBase {
   readonly code: JobCodeReferences
   readonly region: JobRegion
-  /** Address of the job's control words: JOB_CANCEL. */
+  /** Address of the job's control words (kernel/layout-jobs.ts). */
   readonly control: number
   /** Versions below it that a newer one hides may go; 0 keeps every version. */
   readonly watermark: number
@@ -86,6 +86,8 @@ export interface KeySlice {
 /** Tables to tables. */
 export interface CompactionJob extends JobBase {
   readonly kind: 'compaction'
+  /** Address of the words that set the pace of the tree's merges. */
+  readonly pace: number
   /** Runs, newest first; tables of one run ascend by key and do not overlap. */
   readonly runs: readonly (readonly TableInput[])[]
   /** What of the keys is this job's. Where it is not all of them, the order is that of bytes or no run has range deletes. */

@@ -569,8 +569,3 @@ export const RIBBON_NO_SPACE = -1
 export const RIBBON_FAILED = -2
 /** `ribbon_validate`: not a well-formed filter of this length. */
 export const RIBBON_INVALID = -1
-
-// Control words of a job: main writes, the actor looks at them between blocks.
-/** 1: stop, remove what was written, fail with VARVE_ABORTED. */
-export const JOB_CANCEL = 0
-export const JOB_CONTROL_BYTES = 64

@@ -32,6 +32,7 @@ export class SharedMemory {
   readonly u32: Uint32Array
   readonly i32: Int32Array
   readonly f32: Float32Array
+  readonly f64: Float64Array
 
   constructor(memory: WebAssembly.Memory, order = BYTE_ORDER, kernel = instantiateKernel(memory)) {
     this.memory = memory
@@ -42,6 +43,7 @@ export class SharedMemory {
     this.u32 = new Uint32Array(memory.buffer)
     this.i32 = new Int32Array(memory.buffer)
     this.f32 = new Float32Array(memory.buffer)
+    this.f64 = new Float64Array(memory.buffer)
   }
 
   /** Reserves `byteLength` bytes of address space; pages are committed only when touched. */
@@ -100,6 +102,14 @@ export class SharedMemory {
     const word = address >>> 2
     this.u32[word] = value
     this.u32[word + 1] = value / TWO_32
+  }
+
+  getF64(address: number): number {
+    return this.f64[address >>> 3] as number
+  }
+
+  setF64(address: number, value: number): void {
+    this.f64[address >>> 3] = value
   }
 
   /** Loads a word atomically: pairs with a kernel's atomic store, in whatever thread. */

@@ -165,6 +165,11 @@ export class TableWriter {
     return this.#sum(TABLE_SUMS_ITEM_COUNT)
   }
 
+  /** Bytes of the keys and values of the entries added to the table at hand. */
+  get entryBytes(): number {
+    return this.#sum(TABLE_SUMS_KEY_BYTES) + this.#sum(TABLE_SUMS_VALUE_BYTES)
+  }
+
   /** The last key added: a copy. */
   get lastKey(): Uint8Array {
     const { address, length } = this.#lastKeyPlace()
