@@ -140,6 +140,7 @@ export class Model {
    * table holds any more.
    */
   reopen(seqno: number): void {
+    this.#ranges = this.#ranges.map((one) => ({ ...one, seqno: Math.min(one.seqno, seqno - 1) }))
     for (const versions of this.#versions.values()) {
       for (const version of versions) version.seqno = Math.min(version.seqno, seqno - 1)
     }
