@@ -6,7 +6,7 @@
  *     are, and the first failure is told to main.
  */
 import { type EncodedError, encodeError, VarveError } from '../shared/base/errors.js'
-import type { MergeOperator } from '../shared/base/merge-operator.js'
+import { type MergeOperator, requireFolded } from '../shared/base/merge-operator.js'
 import {
   COMPACTION_FOLD,
   COMPACTION_KEY,
@@ -104,9 +104,9 @@ export class OperandFolder {
     try {
       if (!isFinal && operator.partialMerge !== undefined) {
         const joined = operator.partialMerge(key, operands)
-        return joined === undefined ? undefined : requireBytes(joined)
+        return joined === undefined ? undefined : requireFolded(joined)
       }
-      return requireBytes(operator.merge(key, base, operands))
+      return requireFolded(operator.merge(key, base, operands))
     } catch (cause) {
       this.#failure ??= encodeError(
         new VarveError(
@@ -125,9 +125,4 @@ export class OperandFolder {
     shared.setU32(this.#fold + FOLD_OUT, this.#rows)
     shared.setU32(this.#fold + FOLD_CAPACITY, this.#rowsBytes)
   }
-}
-
-function requireBytes(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value
-  throw new TypeError(`a merge operator gives a Uint8Array, not ${typeof value}`)
 }

@@ -2,7 +2,7 @@
  * Resolves a key whose newest visible version is a merge operand (semantics.md 20.2). Pure but for the operator.
  */
 import { VarveError } from '../../shared/base/errors.js'
-import type { MergeOperator } from '../../shared/base/merge-operator.js'
+import { type MergeOperator, requireFolded } from '../../shared/base/merge-operator.js'
 import {
   KIND_INDIRECTION,
   KIND_MERGE_OPERAND,
@@ -47,7 +47,7 @@ export function resolveOperands(
     break
   }
   try {
-    return operator.merge(key, base, operands.reverse())
+    return requireFolded(operator.merge(key, base, operands.reverse()))
   } catch (cause) {
     throw new VarveError(
       'VARVE_MERGE_OPERATOR',

@@ -31,6 +31,12 @@ export interface MergeOperator {
   partialMerge?(key: Uint8Array, operands: readonly Uint8Array[]): Uint8Array | undefined
 }
 
+/** What an operator gave, which may be anything in JavaScript. @throws TypeError */
+export function requireFolded(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return value
+  throw new TypeError(`a merge operator gives a Uint8Array, not ${typeof value}`)
+}
+
 /** Carries the reference by which a worker gets the same operator (jobs/user-code.ts). */
 function shipped(name: string, operator: MergeOperator): MergeOperator {
   return {
