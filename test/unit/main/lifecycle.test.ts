@@ -75,7 +75,6 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   approximateLen: (tree) => tree.approximateLen(),
   tombstoneCount: (tree) => tree.tombstoneCount(),
   weakTombstoneCount: (tree) => tree.weakTombstoneCount(),
-  weakTombstoneReclaimableCount: (tree) => tree.weakTombstoneReclaimableCount(),
   diskSpace: (tree) => tree.diskSpace(),
   filterSize: (tree) => tree.filterSize(),
   cacheStats: (tree) => tree.cacheStats(),
