@@ -217,5 +217,5 @@ t.test('`model_4`: range deletes and operands', (t) => check(t, FOURTH, 6))
 t.test('`model_5`: weak deletes and snapshots', (t) => check(t, FIFTH, 6))
 
 t.test('`model_6`: a very long one, and some more', async (t) => {
-  for (const seed of [16, 66]) await check(t, record(seed, 900), 6)
+  for (const seed of [6, 66]) await check(t, record(seed, 900), 6)
 })

@@ -46,7 +46,7 @@ class Player {
   async play(step: readonly string[]): Promise<void> {
     const [verb = '', first = '', second = ''] = step
     if (this.#write(verb, first, second)) return
-    const watermark = this.#watermark(step.at(-1))
+    const watermark = this.#watermark(step[verb === 'down' ? 3 : 1])
     const tree = this.#tree
     if (verb === 'seal') tree.rotateMemtable()
     else if (verb === 'flush') await tree.flush(watermark)
