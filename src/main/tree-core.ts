@@ -244,10 +244,9 @@ export class TreeCore extends EventEmitter {
     collectedBelow = exactFrom,
   ): void {
     const { latest } = this
-    if (version.id !== latest.version.id) {
-      this.#remember(version, retired)
-      this.#commit(version)
-    }
+    // Also where nothing of what is retired was worth a table, so that the version stays the same.
+    this.#remember(version, retired)
+    if (version.id !== latest.version.id) this.#commit(version)
     this.history.install(
       new SuperVersion(this.workspace, {
         active: latest.active,

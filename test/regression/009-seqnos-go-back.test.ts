@@ -48,6 +48,21 @@ t.test('so do they after clear, and in a checkpoint', async (t) => {
   }
 })
 
+t.test('so do they behind a flush of which nothing is left', async (t) => {
+  const fs = new MemoryFileSystem()
+  const tree = await open('/db', { ...manual, fs })
+  tree.insert('a', '1')
+  tree.removeWeak('a')
+  await tree.flush()
+  t.equal(tree.tableCount(), 0)
+  t.equal(tree.highestPersistedSeqno(), 1)
+  await tree.close()
+  const again = await open('/db', { ...manual, fs })
+  t.equal(again.highestPersistedSeqno(), 1)
+  t.equal(again.seqno.get(), 2)
+  await again.close()
+})
+
 t.test('a damaged mark is not passed over', async (t) => {
   const fs = new MemoryFileSystem()
   const tree = await open('/db', { ...manual, fs })
