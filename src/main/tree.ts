@@ -16,6 +16,7 @@ import type { FlushResult } from './scheduling/flush-task.js'
 import { InProcessExecutor } from './scheduling/job-executor.js'
 import { sharedPool } from './scheduling/maintenance-pool.js'
 import type { MergeOptions } from './scheduling/merge-control.js'
+import { OrphanRemoval } from './scheduling/orphan-removal.js'
 import { Scheduler } from './scheduling/scheduler.js'
 import { requireSeqno, type SequenceNumberGenerator } from './seqno-counter.js'
 import { Snapshot } from './snapshot.js'
@@ -68,7 +69,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
             isSliced: core.code.isLocal,
             onJob: () => core.localJobCount++,
           })
-        : (core.settings.pool ?? sharedPool())
+        : new OrphanRemoval(core.settings.pool ?? sharedPool(), core.fs)
     this.#scheduler = new Scheduler(core, executor, core.settings.strategy)
     this.reads = new TreeReads(core)
     this.writer = new Writer(core, () => this.#scheduler.poke())

@@ -3,6 +3,7 @@
  * idle, so that they never keep a process alive. The only importer of piscina. Main thread.
  *
  * I1: an error of a job keeps its code on the way back; a lost worker is VARVE_IO and costs that job only.
+ * I2: the memory of a job is its caller's again only when the thread has ended: a lost worker is told of only then.
  */
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
@@ -23,6 +24,9 @@ type WorkerAnswer = { readonly result: JobResult } | { readonly error: EncodedEr
 export class MaintenancePool implements JobExecutor {
   readonly threads: number
   #pool: Piscina | undefined
+  /** The ends of threads, by their ids; and of those that were told to end. */
+  readonly #ends = new Map<number, Promise<void>>()
+  readonly #ending = new Set<Promise<void>>()
 
   /** @param options.threads worker threads at most, at least 1; default: the processors, 2 at least */
   constructor(options: { readonly threads?: number } = {}) {
@@ -42,11 +46,12 @@ export class MaintenancePool implements JobExecutor {
     try {
       answer = (await this.#start().run({ memory, job })) as WorkerAnswer
     } catch (cause) {
+      await Promise.all(this.#ending)
       throw new VarveError(
         'VARVE_IO',
-        `the worker of a ${job.kind} job was lost; it will be tried again`,
+        `the worker of a ${job.kind} job was lost, and what it wrote with it; automatic maintenance will try again`,
         {
-          details: { operation: job.kind, errno: null },
+          details: { operation: job.kind, errno: null, isWorkerLost: true },
           cause,
         },
       )
@@ -63,14 +68,30 @@ export class MaintenancePool implements JobExecutor {
   }
 
   #start(): Piscina {
-    this.#pool ??= new Piscina({
+    if (this.#pool !== undefined) return this.#pool
+    const pool = new Piscina({
       filename: new URL('../../workers/entry.js', import.meta.url).href,
       minThreads: 0,
       maxThreads: this.threads,
       idleTimeout: IDLE_TIMEOUT_MS,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
     })
-    return this.#pool
+    this.#pool = pool
+    pool.on('workerCreate', ({ id }: { readonly id: number }) => {
+      const worker = pool.threads.find(({ threadId }) => threadId === id)
+      const end = new Promise<void>((resolve) => worker?.once('exit', () => resolve()))
+      if (worker !== undefined) this.#ends.set(id, end)
+      void end.then(() => {
+        this.#ends.delete(id)
+        this.#ending.delete(end)
+      })
+    })
+    // One that has ended already has no id any more, and is not waited for.
+    pool.on('workerDestroy', ({ id }: { readonly id: number }) => {
+      const end = this.#ends.get(id)
+      if (end !== undefined) this.#ending.add(end)
+    })
+    return pool
   }
 }
 
