@@ -7,7 +7,7 @@ import { leveled, open, type Tree } from '../../../src/main/index.js'
 import { moveDown } from '../../../src/main/strategies/move-down.js'
 import { pullDown } from '../../../src/main/strategies/pull-down.js'
 import { decodeTree } from '../../support/decoder/index.js'
-import { tableFiles, textOf, visibleLines } from '../../support/trees.js'
+import { concatenation, tableFiles, textOf, visibleLines } from '../../support/trees.js'
 
 const manual = { maintenance: 'manual' } as const
 const KEEP = { gcWatermark: 0 }
@@ -118,5 +118,33 @@ t.test('`compaction_readers_grouping`: one level may lack what another has', asy
   for (const [i, value] of ['oldest', 'newer', 'newest'].entries()) {
     t.equal(tree.getString('k', { seqno: i + 1 }), value)
   }
+  await tree.close()
+})
+
+t.test('`seqno_zeroing`: merges into the last level change no value, nor any seqno', async (t) => {
+  const folder = t.testdir()
+  const tree = await open(folder, { ...manual, mergeOperator: concatenation })
+  for (let round = 0; round < 3; round++) {
+    for (const key of ['a', 'b', 'c', 'd']) tree.insert(key, `${key}${round}`)
+    tree.merge('c', '+')
+    await tree.flush(KEEP)
+    await tree.compact(moveDown(0, 5 - round), KEEP)
+  }
+  tree.removeRange('d', 'e')
+  const seqnosOf = (): number[] =>
+    [...decodeTree(folder).tables].flatMap(({ table }) =>
+      table.entries.map(({ seqno }) => Number(seqno)),
+    )
+  for (let round = 0; round < 3; round++) {
+    await tree.flush()
+    const shown = textOf(tree.range())
+    t.equal(shown, 'a=a2 b=b2 c=c2+')
+    const watermark = { gcWatermark: tree.visibleSeqno.get() }
+    t.equal((await tree.majorCompact(watermark)).action, 'merged')
+    t.equal(textOf(tree.range()), shown)
+    t.same(seqnosOf(), [10, 11, 14], 'as they were written')
+    tree.removeRange('x', 'y')
+  }
+  t.equal(textOf(tree.range()), 'a=a2 b=b2 c=c2+')
   await tree.close()
 })
