@@ -31,6 +31,7 @@ export type { ModuleReference, UserCode } from '../shared/jobs/user-code.js'
 export type { CacheStats } from '../shared/memory/block-cache.js'
 export { Cache, type CacheOptions } from './cache.js'
 export type { CheckpointInfo } from './checkpoint.js'
+export type { ChannelMessage, StallCause, StallEvent } from './events.js'
 export { Ingestion, type IngestionResult } from './ingestion/ingestion.js'
 export { open } from './open.js'
 export type { CompressionOption, FilterOption, OpenOptions } from './options.js'
@@ -49,13 +50,23 @@ export type {
 export { SeekableIterator } from './reading/seekable-iterator.js'
 export type { TracedVersion } from './reading/trace.js'
 export { TreeIterator } from './reading/tree-iterator.js'
-export type { RuntimeConfig } from './runtime-config.js'
+export type {
+  BackpressureThresholds,
+  BlobGcThresholds,
+  ChecksumAlgorithm,
+  DeleteStrategy,
+  EccScheme,
+  JobPriorities,
+  KvChecksums,
+  RuntimeConfig,
+} from './runtime-config.js'
 export type { CompactionResult } from './scheduling/compaction-task.js'
 export type { FlushResult } from './scheduling/flush-task.js'
 export { MaintenancePool } from './scheduling/maintenance-pool.js'
 export type { CompactionProgress } from './scheduling/merge-control.js'
 export { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
 export { Snapshot } from './snapshot.js'
+export type { MaintenanceMetrics } from './statistics/maintenance-counts.js'
 export type { BlockMetrics, Metrics } from './statistics/metrics.js'
 export type { ApproximateRangeStats, RangeCardinality } from './statistics/range-estimates.js'
 export type { RangeEstimateOptions } from './statistics/statistics-operations.js'
@@ -82,4 +93,5 @@ export {
   type ReadOptions,
   Tree,
 } from './tree.js'
+export type { WriteBackpressure } from './writing/backpressure.js'
 export { type BytesLike, WriteBatch } from './writing/write-batch.js'

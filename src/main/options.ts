@@ -21,7 +21,12 @@ import type { FilterFormat } from '../shared/table/filter-builder.js'
 import type { Cache } from './cache.js'
 import { dictionaryId } from './dictionary.js'
 import { checkOptionKinds } from './option-checks.js'
-import { changeRuntimeConfig, RUNTIME_DEFAULTS, type RuntimeConfig } from './runtime-config.js'
+import {
+  AUTOMATIC_BACKPRESSURE,
+  changeRuntimeConfig,
+  RUNTIME_DEFAULTS,
+  type RuntimeConfig,
+} from './runtime-config.js'
 import type { MaintenancePool } from './scheduling/maintenance-pool.js'
 import type { SequenceNumberGenerator } from './seqno-counter.js'
 import { leveled } from './strategies/leveled.js'
@@ -325,6 +330,7 @@ export function resolveOptions(options: OpenOptions): Settings {
   if (format !== 'varve' && format !== 'v5') throw typeError(`filterFormat must be 'varve' or 'v5'`)
   const filterBitsMax = format === 'v5' ? 64 : 32
   const isReadOnly = options.readOnly === true
+  const isAutomatic = !isReadOnly && (options.maintenance ?? 'auto') === 'auto'
   return {
     createIfMissing: options.createIfMissing ?? !isReadOnly,
     errorIfExists: options.errorIfExists ?? false,
@@ -368,8 +374,11 @@ export function resolveOptions(options: OpenOptions): Settings {
     manifestLogRotateBytes: options.manifestLogRotateBytes ?? 1024 * 1024,
     syncMode: options.syncMode ?? 'normal',
     directoryLock: options.directoryLock ?? true,
-    runtime: changeRuntimeConfig(RUNTIME_DEFAULTS, options.runtime ?? {}),
-    isAutomatic: !isReadOnly && (options.maintenance ?? 'auto') === 'auto',
+    runtime: changeRuntimeConfig(RUNTIME_DEFAULTS, {
+      ...(isAutomatic ? { backpressure: AUTOMATIC_BACKPRESSURE } : {}),
+      ...options.runtime,
+    }),
+    isAutomatic,
     strategy: options.strategy ?? leveled(),
     pool: options.pool,
     clock: options.clock ?? Date.now,

@@ -4,7 +4,8 @@
  *
  *     open ── close() ──→ closing ── jobs ended ──→ closed
  *       │
- *       └─ a manifest write fails ─→ poisoned: readable; flush and compaction fail with the first cause until reopened
+ *       └─ a manifest write fails ─→ poisoned: readable; writes, flush and compaction fail with the first cause until
+ *                                    the tree is opened again
  *
  * I1: a version becomes the latest only after the manifest that names it is durable; nothing comes between the two.
  * I2: the memtables named by the latest super version are the only ones written to, and only the active one.
@@ -24,20 +25,25 @@ import { ResidentTable } from '../shared/table/resident-table.js'
 import { TableFile } from '../shared/table/table-file.js'
 import { Cache } from './cache.js'
 import { processEnvironment } from './environment.js'
+import { type EventName, publishToChannel } from './events.js'
 import { tablesFolder } from './manifest/directory-layout.js'
 import type { ManifestWriter } from './manifest/manifest-writer.js'
 import { SeqnoMarkFile } from './manifest/seqno-mark-file.js'
 import { givenDictionary, type Settings } from './options.js'
 import { changeRuntimeConfig, type RuntimeConfig } from './runtime-config.js'
+import { BackgroundFailures, type FailureKind } from './scheduling/background-failures.js'
 import { MergePace } from './scheduling/merge-pace.js'
 import { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
+import { MaintenanceCounts } from './statistics/maintenance-counts.js'
 import { TreeCounters } from './statistics/tree-counters.js'
+import { StorageBudget } from './storage-budget.js'
 import type { TreeCode } from './user-code-options.js'
 import { Memtable } from './version/memtable.js'
 import { SuperVersion } from './version/super-version.js'
 import { Table } from './version/table.js'
 import type { Version } from './version/version.js'
 import { VersionHistory } from './version/version-history.js'
+import { Backpressure } from './writing/backpressure.js'
 
 /** What opening found out. */
 export interface TreeCoreParts {
@@ -73,10 +79,10 @@ export class TreeCore extends EventEmitter {
   readonly seqno: SequenceNumberGenerator
   readonly visibleSeqno: SequenceNumberGenerator
   runtime: RuntimeConfig
-  /** The last failure of background work; undefined where the last attempt of each kind succeeded. */
-  lastError: Error | undefined
-  /** Flushes, merges and ingestions that ran on this thread: for files in memory, and for plain objects of the user's. */
-  localJobCount = 0
+  readonly failures = new BackgroundFailures()
+  readonly backpressure = new Backpressure(this)
+  readonly budget = new StorageBudget(this)
+  readonly maintenance = new MaintenanceCounts()
   readonly #manifest: ManifestWriter | undefined
   readonly #lock: DirectoryLock | undefined
   readonly #mark: SeqnoMarkFile
@@ -89,6 +95,8 @@ export class TreeCore extends EventEmitter {
   readonly #removals = new Set<Promise<void>>()
   #iteratorCount = 0
   #state: 'open' | 'closing' | 'closed' = 'open'
+  /** Open, not read-only, not poisoned: what every write asks. */
+  #isWritable: boolean
 
   constructor(parts: TreeCoreParts) {
     super()
@@ -104,6 +112,7 @@ export class TreeCore extends EventEmitter {
     this.seqno = settings.seqno ?? new SequenceNumberCounter()
     this.visibleSeqno = settings.visibleSeqno ?? new SequenceNumberCounter()
     this.#manifest = parts.manifest
+    this.#isWritable = parts.manifest !== undefined
     this.#lock = parts.lock
     this.#mark = new SeqnoMarkFile(settings.fs, parts.root, {
       hasher: this.environment.workspace.hasher,
@@ -163,8 +172,9 @@ export class TreeCore extends EventEmitter {
     if (this.#state !== 'open') throw this.#closedError()
   }
 
-  /** @throws VARVE_CLOSED, VARVE_READ_ONLY */
+  /** @throws VARVE_CLOSED, VARVE_READ_ONLY; VARVE_IO where the manifest is beyond use */
   requireWritable(): void {
+    if (this.#isWritable) return
     this.requireOpen()
     if (this.#manifest === undefined) {
       throw new VarveError(
@@ -172,6 +182,7 @@ export class TreeCore extends EventEmitter {
         `${this.root} was opened read-only; open it without readOnly to write`,
       )
     }
+    this.requireInstallable()
   }
 
   /** The table folder of a level. */
@@ -233,6 +244,7 @@ export class TreeCore extends EventEmitter {
     const sealed = active === undefined ? latest.sealed : [...latest.sealed, active]
     this.#replace({ active: fresh, sealed })
     fresh.release()
+    this.backpressure.look()
     return active !== undefined
   }
 
@@ -256,6 +268,7 @@ export class TreeCore extends EventEmitter {
         collectedBelow: Math.max(collectedBelow, latest.collectedBelow),
       }),
     )
+    this.backpressure.look()
   }
 
   /** How often the tree was cleared: what began before the last time is not to be installed any more. */
@@ -284,6 +297,7 @@ export class TreeCore extends EventEmitter {
     for (const { table } of previous.version.tables()) table.markObsolete()
     this.visibleSeqno.fetchMax(install + 1)
     this.history.collectUnpinned()
+    this.backpressure.look()
   }
 
   /** Writes a version as the manifest of a checkpoint's folder. */
@@ -295,6 +309,8 @@ export class TreeCore extends EventEmitter {
   updateRuntime(changes: Partial<RuntimeConfig>): void {
     this.runtime = changeRuntimeConfig(this.runtime, changes)
     this.pace.words.setRate(this.runtime.compactionRateLimit)
+    this.budget.forget()
+    this.backpressure.look()
   }
 
   /** Versions below it may go: no snapshot reads there, and nobody asked for them to stay. */
@@ -303,14 +319,33 @@ export class TreeCore extends EventEmitter {
     return Math.min(pinned, this.visibleSeqno.get(), this.runtime.retainFrom)
   }
 
-  /** Reports a failure of background work. */
-  reportError(error: Error): void {
-    this.lastError = error
-    if (this.listenerCount('error') > 0) this.emit('error', error)
+  /** The last failure of background work; undefined where the last attempt of each kind succeeded. */
+  get lastError(): Error | undefined {
+    return this.failures.latest
+  }
+
+  /** Reports a failure of background work, once. */
+  reportError(error: Error, kind: FailureKind = 'other'): void {
+    this.failures.note(kind, error)
+    this.publish('error', error)
+  }
+
+  /** Tells listeners and channels. What a listener throws is the process's to hear of, not the job's that is told of. */
+  publish(name: EventName, event: object): void {
+    publishToChannel(name, this.root, event)
+    if (this.listenerCount(name) === 0) return
+    try {
+      this.emit(name, event)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
   }
 
   beginClose(): void {
     this.#state = 'closing'
+    this.#isWritable = false
   }
 
   /** Resolves when no file is being removed. */
@@ -383,7 +418,12 @@ export class TreeCore extends EventEmitter {
 
   #commit(version: Version): void {
     if (this.#manifest === undefined) this.requireWritable()
-    this.#manifest?.commit(version.toManifest())
+    try {
+      this.#manifest?.commit(version.toManifest())
+    } catch (error) {
+      if (!this.isInstallable) this.#isWritable = false
+      throw error
+    }
   }
 
   #closedError(): VarveError {

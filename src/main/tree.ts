@@ -5,6 +5,7 @@
 import type { EventEmitter } from 'node:events'
 import { rangeError, typeError, VarveError } from '../shared/base/errors.js'
 import { type CheckpointInfo, createCheckpoint } from './checkpoint.js'
+import type { StallEvent } from './events.js'
 import { resolveFolder } from './folder.js'
 import { Ingestion } from './ingestion/ingestion.js'
 import { ChangeIterator, type ScanSinceOptions } from './reading/change-iterator.js'
@@ -67,7 +68,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
       core.fs.kind !== 'std' || core.code.isLocal
         ? new InProcessExecutor(core.shared, core.fs, core.code, {
             isSliced: core.code.isLocal,
-            onJob: () => core.localJobCount++,
+            onJob: () => core.maintenance.localJobs++,
           })
         : new OrphanRemoval(core.settings.pool ?? sharedPool(), core.fs)
     this.#scheduler = new Scheduler(core, executor, core.settings.strategy)
@@ -100,11 +101,16 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     return this.core.lastError
   }
 
-  /** Resolves when writes are welcome again: after `insert` said false, or threw VARVE_STALLED. */
+  /**
+   * Resolves when writes are welcome again: after `insert` said false, or threw VARVE_STALLED.
+   * @throws VARVE_IO where the manifest is beyond use: writes will not be welcome before the tree is opened again
+   */
   async drained(): Promise<void> {
-    while (this.core.isOpen && this.writer.shouldSlowDown()) {
+    const { backpressure } = this.core
+    while (this.core.isOpen && backpressure.isThrottled) {
+      this.core.requireInstallable()
       this.#scheduler.poke()
-      if (this.writer.areBuffersFull()) await this.#scheduler.nextChange()
+      if (backpressure.areBuffersFull) await this.#scheduler.nextChange()
       // Nothing would ever make a long L0 shorter where the strategy leaves it as it is.
       else if (await this.#scheduler.nextChangeOrIdle()) break
     }
@@ -322,7 +328,15 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     return this.core.runtime
   }
 
-  /** Changes settings, all of them or none. @throws TypeError, RangeError */
+  /**
+   * Changes settings, all of them or none; each field of {@link RuntimeConfig} says when that takes effect.
+   * @throws TypeError, RangeError for values that cannot be; VARVE_UNSUPPORTED for what this version has not
+   *
+   * @example
+   * ```ts
+   * tree.updateRuntimeConfig({ compactionConcurrency: 2, backpressure: { l0Slowdown: 30 } })
+   * ```
+   */
   updateRuntimeConfig(changes: Partial<RuntimeConfig>): void {
     this.core.requireOpen()
     this.core.updateRuntime(changes)
@@ -331,6 +345,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
 
   on(event: 'flush', listener: (result: FlushResult) => void): this
   on(event: 'compaction', listener: (result: CompactionResult) => void): this
+  on(event: 'stall', listener: (stall: StallEvent) => void): this
   on(event: 'error', listener: (error: Error) => void): this
   on(event: string, listener: Parameters<EventEmitter['on']>[1]): this {
     this.core.on(event, listener)

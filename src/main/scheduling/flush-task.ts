@@ -142,7 +142,7 @@ export async function runFlushTask(
     throw error
   }
   core.history.collect(watermark.seqno)
-  core.lastError = undefined
+  core.failures.settle('flush')
   reportFoldFailure(core, result)
   const flushed = {
     memtableCount: sealed.length,
@@ -150,7 +150,7 @@ export async function runFlushTask(
     bytesWritten: result.bytesWritten,
     highestSeqno: highest,
   }
-  core.emit('flush', flushed)
+  core.publish('flush', flushed)
   return flushed
 }
 

@@ -11,6 +11,7 @@ import { MAX_SEQNO } from '../../shared/base/limits.js'
 import type { Job, JobResult } from '../../shared/jobs/jobs.js'
 import type { CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
+import type { FailureKind } from './background-failures.js'
 import { type CompactionResult, type HiddenSet, runCompactionTask } from './compaction-task.js'
 import { type FlushResult, runFlushTask, type Watermark } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
@@ -163,28 +164,29 @@ export class Scheduler {
 
   async #flushOnce(): Promise<void> {
     this.#isFlushQueued = false
-    await this.#attempt(() => this.#runFlush(this.#watermark(undefined)))
+    await this.#attempt('flush', () => this.#runFlush(this.#watermark(undefined)))
   }
 
   async #compactOnce(): Promise<void> {
     this.#compactionsQueued--
     if (this.#aloneCount > 0) return
-    await this.#attempt(async () => {
+    await this.#attempt('compaction', async () => {
       const result = await this.#runCompaction(this.#strategy, this.#watermark(undefined))
       if (result.action !== 'nothing') this.poke()
     })
   }
 
   /** Runs automatic work; a failure is reported and tried again later. */
-  async #attempt(work: () => Promise<unknown>): Promise<void> {
+  async #attempt(kind: FailureKind, work: () => Promise<unknown>): Promise<void> {
     if (this.#isStopped) return
     try {
       await work()
+      this.#core.failures.settle(kind)
       this.#retryMs = RETRY_FIRST_MS
     } catch (error) {
       // The tree closes: its merges were told to stop.
       if (!this.#core.isOpen && VarveError.is(error, 'VARVE_ABORTED')) return
-      this.#core.reportError(error instanceof Error ? error : new Error(String(error)))
+      this.#core.reportError(error instanceof Error ? error : new Error(String(error)), kind)
       this.#retryLater()
       this.#notify()
     }
@@ -227,7 +229,7 @@ export class Scheduler {
         if (result.bytesRead > 0) this.#notify()
         return result
       }
-      core.emit('compaction', result)
+      core.publish('compaction', result)
       this.#notify()
       // To its caller a compaction is over when the space of its inputs is free.
       await core.removalsDone()

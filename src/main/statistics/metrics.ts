@@ -3,6 +3,7 @@
  */
 import { WANTED_DATA, WANTED_FILTER, WANTED_INDEX } from '../../shared/kernel/layout.js'
 import type { TreeCore } from '../tree-core.js'
+import type { MaintenanceMetrics } from './maintenance-counts.js'
 
 /** Blocks of one kind that reads asked for. */
 export interface BlockMetrics {
@@ -45,6 +46,8 @@ export interface Metrics {
   readonly localJobs: number
   /** Older versions of the tree that snapshots and iterators keep alive. */
   readonly keptVersions: number
+  /** Flushes, compactions, their failures, and how writers fared. */
+  readonly maintenance: MaintenanceMetrics
 }
 
 function share(part: number, whole: number): number {
@@ -88,5 +91,6 @@ export function metricsOf(core: TreeCore): Metrics {
     openFileHitRate: share(descriptors.hits, descriptors.hits + descriptors.misses),
     localJobs: core.localJobCount,
     keptVersions: core.history.length - 1,
+    maintenance: { ...core.maintenance, ...core.backpressure.counts },
   }
 }

@@ -12,14 +12,19 @@ import {
   KIND_TOMBSTONE,
   KIND_WEAK_TOMBSTONE,
   MEMTABLE_ENTRY_COUNT,
+  MEMTABLE_KEY_BYTES,
   MEMTABLE_KIND_COUNTS,
   MEMTABLE_SEQNO_MAX,
   MEMTABLE_SEQNO_MIN,
   MEMTABLE_USED_BYTES,
+  MEMTABLE_VALUE_BYTES,
 } from '../../shared/kernel/layout.js'
 import { MEMTABLE_RANGE_COUNT } from '../../shared/kernel/layout-ranges.js'
 import type { Heap } from '../../shared/memory/heap.js'
 import type { SharedMemory } from '../../shared/memory/shared-memory.js'
+
+/** Kind, seqno, lengths and the like: what an entry takes beside key and value (semantics.md 5.1). */
+const ENTRY_BYTES = 32
 
 export class Memtable {
   readonly id: number
@@ -62,6 +67,15 @@ export class Memtable {
   /** Bytes of the region in use. */
   get usedBytes(): number {
     return this.#shared.getU32(this.address + MEMTABLE_USED_BYTES)
+  }
+
+  /** What its entries come to in a table, about: keys, values, and {@link ENTRY_BYTES} for each entry. */
+  get dataBytes(): number {
+    const { address } = this
+    const keysAndValues =
+      this.#shared.getU64(address + MEMTABLE_KEY_BYTES) +
+      this.#shared.getU64(address + MEMTABLE_VALUE_BYTES)
+    return keysAndValues + ENTRY_BYTES * (this.entryCount + this.rangeTombstoneCount)
   }
 
   get tombstoneCount(): number {

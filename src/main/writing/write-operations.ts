@@ -8,12 +8,76 @@ import {
   KIND_WEAK_TOMBSTONE,
 } from '../../shared/kernel/layout.js'
 import { StatisticsOperations } from '../statistics/statistics-operations.js'
+import type { WriteBackpressure } from './backpressure.js'
 import { rangeOf } from './key-range.js'
 import type { BytesLike, WriteBatch } from './write-batch.js'
 import type { Writer } from './writer.js'
 
 export abstract class WriteOperations extends StatisticsOperations {
   protected abstract readonly writer: Writer
+
+  /**
+   * How far maintenance is behind, and how long a writer is to wait before its next write: what `insert` says in one bit.
+   * Advice only; asking costs next to nothing. `RuntimeConfig.backpressure` holds the thresholds.
+   *
+   * @example
+   * ```ts
+   * const { kind, suggestedDelayMs } = tree.writeBackpressure()
+   * if (kind === 'slowdown') await setTimeout(suggestedDelayMs)
+   * else if (kind === 'stop') await tree.drained()
+   * ```
+   */
+  writeBackpressure(): WriteBackpressure {
+    this.core.requireOpen()
+    return this.core.backpressure.verdict
+  }
+
+  /**
+   * Asks for room without writing. Always granted unless `RuntimeConfig.storageAdmissionCheck` is set; then the tree's
+   * files, and what memory holds times 9/8 (at least 1 MiB), must fit `RuntimeConfig.storageLimitBytes` and the disk.
+   * Nothing is latched: once there is space again, or a larger limit, it is granted.
+   * @throws VARVE_STORAGE_FULL with `details.used` and `details.limit`, in bytes
+   */
+  writeAdmission(): void {
+    this.core.requireOpen()
+    this.core.budget.requireRoom()
+  }
+
+  /** True exactly where {@link writeAdmission} would throw VARVE_STORAGE_FULL. Plain writes go on all the same. */
+  isReadOnly(): boolean {
+    this.core.requireOpen()
+    return this.core.budget.excess() !== undefined
+  }
+
+  /** {@link insert}, where there is room. @throws VARVE_STORAGE_FULL, with nothing written */
+  tryInsert(key: BytesLike, value: BytesLike, seqno?: number): boolean {
+    this.#requireRoom()
+    return this.insert(key, value, seqno)
+  }
+
+  /** {@link remove}, where there is room. @throws VARVE_STORAGE_FULL, with nothing written */
+  tryRemove(key: BytesLike, seqno?: number): boolean {
+    this.#requireRoom()
+    return this.remove(key, seqno)
+  }
+
+  /** {@link removeWeak}, where there is room. @throws VARVE_STORAGE_FULL, with nothing written */
+  tryRemoveWeak(key: BytesLike, seqno?: number): boolean {
+    this.#requireRoom()
+    return this.removeWeak(key, seqno)
+  }
+
+  /** {@link merge}, where there is room. @throws VARVE_STORAGE_FULL, with nothing written */
+  tryMerge(key: BytesLike, operand: BytesLike, seqno?: number): boolean {
+    this.#requireRoom()
+    return this.merge(key, operand, seqno)
+  }
+
+  /** {@link removeRange}, where there is room. @throws VARVE_STORAGE_FULL, with nothing written */
+  tryRemoveRange(start: BytesLike, end: BytesLike, seqno?: number): boolean {
+    this.#requireRoom()
+    return this.removeRange(start, end, seqno)
+  }
 
   /**
    * Sets a key. Synchronous, memory only: durable after {@link flush}.
@@ -96,5 +160,10 @@ export abstract class WriteOperations extends StatisticsOperations {
   /** Applies a batch under one seqno: visible all at once, or not at all. As {@link insert} otherwise. */
   apply(batch: WriteBatch, seqno?: number): boolean {
     return this.writer.apply(batch, seqno)
+  }
+
+  #requireRoom(): void {
+    this.core.requireWritable()
+    this.core.budget.requireRoom()
   }
 }

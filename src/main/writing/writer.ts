@@ -8,6 +8,8 @@
  *        │ no
  *     VARVE_STALLED: nothing was changed
  *
+ * What a write returns is the verdict of backpressure.ts.
+ *
  * I1: an entry is complete before a reader can find it; its seqno is published last.
  * I2: a write that throws has changed nothing.
  */
@@ -89,7 +91,7 @@ export class Writer {
     if (valueLength > 0) placeBytes(shared, value, address + keyLength, valueLength)
     kernel.memtable_commit(memtable.address, keyLength, valueLength, kind, number)
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
-    return !this.shouldSlowDown()
+    return !this.#core.backpressure.isThrottled
   }
 
   /** Writes a range delete of all keys that start with `prefix`. @throws VARVE_UNSUPPORTED where they are no range */
@@ -109,7 +111,8 @@ export class Writer {
     const core = this.#core
     core.requireWritable()
     if (seqno !== undefined) requireSeqno(seqno)
-    if (range === undefined || !holdsKeys(range, core.order)) return !this.shouldSlowDown()
+    if (range === undefined || !holdsKeys(range, core.order))
+      return !this.#core.backpressure.isThrottled
     const { kernel } = core.shared
     const [startLength, endLength] = [range.start.length, range.end.length]
     let memtable = core.latest.active
@@ -123,14 +126,14 @@ export class Writer {
     this.#putRange(memtable, range, number)
     kernel.memtable_settle_ranges(memtable.address)
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
-    return !this.shouldSlowDown()
+    return !this.#core.backpressure.isThrottled
   }
 
   /** Writes a batch under one seqno, visible all at once. */
   apply(batch: WriteBatch, seqno: number | undefined): boolean {
     const core = this.#core
     core.requireWritable()
-    if (batch.length === 0) return !this.shouldSlowDown()
+    if (batch.length === 0) return !this.#core.backpressure.isThrottled
     batch.requireUniform()
     let bytes = 0
     const lengths: number[] = []
@@ -156,20 +159,7 @@ export class Writer {
     for (const range of ranges) this.#putRange(memtable, range, number)
     if (ranges.length > 0) core.shared.kernel.memtable_settle_ranges(memtable.address)
     if (seqno === undefined) core.visibleSeqno.fetchMax(number + 1)
-    return !this.shouldSlowDown()
-  }
-
-  /** True where flush or compaction is behind: the next write buffer would be the last, or L0 has grown long. */
-  shouldSlowDown(): boolean {
-    if (this.areBuffersFull()) return true
-    const { latest, runtime } = this.#core
-    return latest.version.l0TableCount >= runtime.l0SlowdownTables
-  }
-
-  /** True where the active write buffer is the last one. */
-  areBuffersFull(): boolean {
-    const { latest, runtime } = this.#core
-    return latest.sealed.length >= runtime.maxSealedMemtables
+    return !this.#core.backpressure.isThrottled
   }
 
   /** One memtable that takes the whole batch: room for it as one large entry is room for its parts. */
@@ -197,6 +187,7 @@ export class Writer {
       sealed.length >= core.runtime.maxSealedMemtables
     ) {
       this.#onSealed()
+      core.backpressure.noteRefusal()
       throw new VarveError(
         'VARVE_STALLED',
         `all ${sealed.length + 1} write buffers of ${core.root} are full; await tree.drained() and write again` +
