@@ -24,6 +24,9 @@ export class MaintenanceCounts {
   compactionFailures = 0
   compactionBytesRead = 0
   compactionBytesWritten = 0
-  /** Jobs that ran on this thread: for files in memory, and for plain objects of the user's. */
+  /**
+   * Jobs that ran on the main thread instead of in the pool: all of a tree whose files cannot be reached from there, or
+   * whose comparator, operators or filters are plain objects instead of references to modules.
+   */
   localJobs = 0
 }

@@ -39,11 +39,6 @@ export interface Metrics {
   /** Files open now, and the share of reads whose file was open already; 1 where nothing was read. */
   readonly openFiles: number
   readonly openFileHitRate: number
-  /**
-   * Jobs that ran on the main thread instead of in the pool: all of a tree whose files cannot be reached from there, or
-   * whose comparator, operators or filters are plain objects instead of references to modules.
-   */
-  readonly localJobs: number
   /** Older versions of the tree that snapshots and iterators keep alive. */
   readonly keptVersions: number
   /** Flushes, compactions, their failures, and how writers fared. */
@@ -89,7 +84,6 @@ export function metricsOf(core: TreeCore): Metrics {
     rowHits: counters.rowHits,
     openFiles: descriptors.size,
     openFileHitRate: share(descriptors.hits, descriptors.hits + descriptors.misses),
-    localJobs: core.localJobCount,
     keptVersions: core.history.length - 1,
     maintenance: { ...core.maintenance, ...core.backpressure.counts },
   }

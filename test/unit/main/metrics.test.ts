@@ -74,7 +74,7 @@ t.test('files that were open, and versions that snapshots keep', async (t) => {
   t.equal(metrics.openFiles, 1)
   t.ok(metrics.openFileHitRate > 0.5)
   t.equal(metrics.keptVersions, 0)
-  t.equal(metrics.localJobs, 0, 'a worker flushed')
+  t.equal(metrics.maintenance.localJobs, 0, 'a worker flushed')
   const snapshot = tree.snapshot()
   tree.insert('a', '2')
   await tree.flush()
@@ -117,7 +117,7 @@ t.test('`row_cache`: off unless it is asked for', async (t) => {
   await tree.flush()
   for (let i = 0; i < 5; i++) tree.get('a')
   t.equal(tree.metrics().rowHits, 0)
-  t.equal(tree.metrics().localJobs, 1, 'no worker reaches memory')
+  t.equal(tree.metrics().maintenance.localJobs, 1, 'no worker reaches memory')
   await tree.close()
 })
 
