@@ -35,7 +35,12 @@ function* combinations(): Generator<OpenOptions> {
               hashRatio,
               indexCompression: seqnoInIndex ? 'lz4' : 'none',
               blockSize: isTwoLevel ? 100 : 300,
-              runtime: { indexPartitionSpillThreshold, seqnoInIndex, memtableBytes: 128 * 1024 },
+              runtime: {
+                indexPartitionSpillThreshold,
+                seqnoInIndex,
+                zoneMap: isTwoLevel !== seqnoInIndex,
+                memtableBytes: 128 * 1024,
+              },
             }
           }
         }
