@@ -130,11 +130,15 @@ t.test('10: what stands in a table of range deletes alone is not told', async (t
   await tree.close()
 })
 
-/** Runs a strategy until it has nothing to do; what is visible stays what it is, at every seqno. */
+/**
+ * Runs a strategy until it has nothing to do; what is visible stays what it is, at every seqno that the watermark leaves
+ * readable.
+ */
 async function runDry(
   folder: string,
   strategy: CompactionStrategy,
   seqnos: readonly number[],
+  gcWatermark: number,
 ): Promise<{ readonly problems: string[]; readonly actions: number }> {
   const tree = await open(folder, {
     maintenance: 'manual',
@@ -145,7 +149,7 @@ async function runDry(
   const problems: string[] = []
   let actions = 0
   for (; actions < 30; actions++) {
-    const { action } = await tree.compact(strategy, KEEP)
+    const { action } = await tree.compact(strategy, { gcWatermark })
     if (action === 'nothing') break
     seqnos.forEach((seqno, i) => {
       if (visibleLines(tree, seqno).join() !== before[i]) problems.push(`${action} at ${seqno}`)
@@ -176,7 +180,7 @@ t.test('12: no level above hides newer data below, whatever runs it has', async 
     { level: 3, entries: wide(1, 'e') },
   ])
   const strategy = leveled({ l0Threshold: 1, targetBytes: 64, levelRatios: [1] })
-  const { problems, actions } = await runDry(folder, strategy, [2, 3, 4, 6, 10])
+  const { problems, actions } = await runDry(folder, strategy, [2, 3, 4, 6, 10], 0)
   t.same(problems, [])
   t.ok(actions > 1, `${actions} steps`)
 })
@@ -199,8 +203,13 @@ t.test('21: runs that are not next to each other in age are not merged', async (
   ]
   const strategy = sizeTiered({ minMergeWidth: 2, maxSpaceAmplificationPercent: 100_000 })
   for (const tables of [operands, weak]) {
-    const folder = writeTree(join(t.testdir(), String(tables === weak)), tables)
-    const { problems } = await runDry(folder, strategy, [2, 4, 6, 10])
-    t.same(problems, [])
+    for (const [gcWatermark, seqnos] of [
+      [0, [2, 4, 6, 10]],
+      [10, [10]],
+    ] as const) {
+      const folder = join(t.testdir(), `${tables === weak} ${gcWatermark}`)
+      const { problems } = await runDry(writeTree(folder, tables), strategy, seqnos, gcWatermark)
+      t.same(problems, [])
+    }
   }
 })
