@@ -60,7 +60,7 @@ export type {
   KvChecksums,
   RuntimeConfig,
 } from './runtime-config.js'
-export type { CompactionResult } from './scheduling/compaction-task.js'
+export type { CompactionResult } from './scheduling/compaction-result.js'
 export type { FlushResult } from './scheduling/flush-task.js'
 export { MaintenancePool } from './scheduling/maintenance-pool.js'
 export type { CompactionProgress } from './scheduling/merge-control.js'

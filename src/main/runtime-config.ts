@@ -124,8 +124,9 @@ export interface RuntimeConfig {
    */
   readonly storageLimitBytes: number | undefined
   /**
-   * Merges that do not fit are done in slices that free space as they go. Default false. Takes effect with the next
-   * merge. Not in this version.
+   * Merges that {@link storageAdmissionCheck} finds too large for the room there is are done in slices, each giving back
+   * what it has used up of its inputs, where the file system can punch holes into files. Default false. Takes effect with
+   * the next merge.
    */
   readonly tightSpaceCompaction: boolean
   /**
@@ -244,7 +245,6 @@ export const AUTOMATIC_BACKPRESSURE: BackpressureThresholds = Object.freeze({
 
 /** Settings whose feature this version has not. */
 const MISSING: readonly (keyof RuntimeConfig)[] = [
-  'tightSpaceCompaction',
   'disableCowOnSstFiles',
   'blockChecksumAlgo',
   'kvChecksumAlgo',

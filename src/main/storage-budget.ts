@@ -54,7 +54,7 @@ export class StorageBudget {
       this.#versionId = version.id
       this.#freeBytes = undefined
       this.#usedBytes = 0
-      for (const { table } of version.tables()) this.#usedBytes += table.fileBytes
+      for (const { table } of version.tables()) this.#usedBytes += table.storedBytes
     }
     return this.#usedBytes
   }
@@ -105,9 +105,10 @@ export class StorageBudget {
     )
   }
 
-  /** Settings have changed: the disk is asked anew. */
+  /** Settings have changed, or space was given back: everything is asked anew. */
   forget(): void {
     this.#freeBytes = undefined
+    this.#versionId = undefined
   }
 
   #probe(): number {

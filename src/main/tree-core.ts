@@ -21,6 +21,7 @@ import type { SharedMemory } from '../shared/memory/shared-memory.js'
 import type { Workspace } from '../shared/memory/workspace.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
 import { BlockProvider } from '../shared/table/block-provider.js'
+import { dataOffsetOf } from '../shared/table/index-samples.js'
 import { ResidentTable } from '../shared/table/resident-table.js'
 import { TableFile } from '../shared/table/table-file.js'
 import { Cache } from './cache.js'
@@ -41,6 +42,7 @@ import type { TreeCode } from './user-code-options.js'
 import { Memtable } from './version/memtable.js'
 import { SuperVersion } from './version/super-version.js'
 import { Table } from './version/table.js'
+import { type TableFileActions, TableFileLife } from './version/table-file-life.js'
 import type { Version } from './version/version.js'
 import { VersionHistory } from './version/version-history.js'
 import { Backpressure } from './writing/backpressure.js'
@@ -206,8 +208,12 @@ export class TreeCore extends EventEmitter {
     return first
   }
 
-  /** Opens a table file and makes it resident. The caller or a super version takes the first reference. */
-  openTable(record: TableRecord, restriction?: Uint8Array): Table {
+  /**
+   * Opens a table file and makes it resident. The caller or a super version takes the first reference.
+   * @param restriction what of the keys is left to it, from where on
+   * @param life of the file, where another view of it is open
+   */
+  openTable(record: TableRecord, restriction?: Uint8Array, life?: TableFileLife): Table {
     const { workspace } = this
     const path = `${this.tablesFolder()}/${record.id}`
     const file = this.descriptors.file(this.fs, path)
@@ -226,7 +232,13 @@ export class TreeCore extends EventEmitter {
         this.rangeTombstoneLoads.loads++
         this.rangeTombstoneLoads.loadBytes += ranges.length
       }
-      return new Table((obsolete) => this.#removeFile(obsolete), path, record, resident)
+      return new Table({
+        path,
+        record,
+        resident,
+        life: life ?? new TableFileLife(path, this.#fileActions),
+        consumedBytes: this.#consumedBytes(resident),
+      })
     } catch (error) {
       file.close()
       throw error
@@ -384,6 +396,33 @@ export class TreeCore extends EventEmitter {
     if (this.settings.descriptorTable === undefined) this.descriptors.close()
     this.cache.detach()
     if (this.#ownsCache) this.cache[Symbol.dispose]()
+  }
+
+  readonly #fileActions: TableFileActions = {
+    remove: (path) => this.#removeFile(path),
+    punch: (path, end) => this.#punchFile(path, end),
+  }
+
+  #consumedBytes(resident: ResidentTable): number {
+    const { restriction } = resident.placement
+    if (restriction === undefined) return 0
+    return dataOffsetOf(this.workspace, this.loader, resident, restriction)
+  }
+
+  /** Gives back the space of the beginning of a file; not where another name, as of a checkpoint, shows the same one. */
+  #punchFile(path: string, end: number): boolean {
+    const { fs } = this
+    if (this.#state === 'closed' || this.#manifest === undefined) return false
+    if (fs.punchHole === undefined || fs.linkCount === undefined) return false
+    try {
+      if (fs.canPunchHoles?.(path) === false || fs.linkCount(path) > 1) return false
+      fs.punchHole(path, 0, end)
+      this.budget.forget()
+      return true
+    } catch {
+      // The space is given back when the rest of the table goes.
+      return false
+    }
   }
 
   /** Removes a table's file, off this thread where the file system can. What fails is left to the next open. */

@@ -12,7 +12,7 @@ import { ChangeIterator, type ScanSinceOptions } from './reading/change-iterator
 import { type ReadOptions, requireReadSeqno } from './reading/read-options.js'
 import { TreeReads } from './reading/tree-reads.js'
 import type { RuntimeConfig } from './runtime-config.js'
-import type { CompactionResult } from './scheduling/compaction-task.js'
+import type { CompactionResult } from './scheduling/compaction-result.js'
 import type { FlushResult } from './scheduling/flush-task.js'
 import { InProcessExecutor } from './scheduling/job-executor.js'
 import { sharedPool } from './scheduling/maintenance-pool.js'

@@ -2,7 +2,7 @@
  * The compaction actor: merges tables into tables of one level (semantics.md 16.6). It reads its inputs front to back,
  * past the block cache, so that a merge does not push out what readers need.
  */
-import type { KeyOrder } from '../shared/base/key-order.js'
+import { type KeyOrder, successor } from '../shared/base/key-order.js'
 import { normalizeRangeTombstones, type RangeTombstone } from '../shared/format/range-tombstone.js'
 import { SequentialFile } from '../shared/fs/sequential-file.js'
 import { type BlockGiver, RunCursor } from '../shared/iterator/run-cursor.js'
@@ -14,7 +14,7 @@ import { ResidentTable } from '../shared/table/resident-table.js'
 import { TableFile } from '../shared/table/table-file.js'
 import type { ActorContext } from './actor-context.js'
 import { type JobSteps, writeMerged } from './merge-writer.js'
-import { OutputTables, successor } from './output-tables.js'
+import { OutputTables } from './output-tables.js'
 
 /** Opens the job's inputs, and closes all of them whatever happens. */
 class InputTables {

@@ -17,11 +17,13 @@ import {
   MEMTABLE_CURSOR_BYTES,
   MERGE_BYTES,
   MERGE_HEAP,
+  MERGE_HEAP_COUNT,
   MERGE_SOURCE_COUNT,
   MERGE_SOURCES,
   MERGE_WANTED,
   SOURCE_BYTES,
   SOURCE_CURSOR,
+  SOURCE_KEY,
   SOURCE_KEY_LENGTH,
   SOURCE_RANK,
   SOURCE_TYPE,
@@ -159,6 +161,13 @@ function topEntryBytes({ workspace: { shared } }: ActorContext, merge: number): 
   return shared.getU32(source + SOURCE_KEY_LENGTH) + shared.getU32(source + SOURCE_VALUE_LENGTH)
 }
 
+/** The key of the entry that is next; undefined where all sources have ended. */
+function topKey({ workspace: { shared } }: ActorContext, merge: number): Buffer | undefined {
+  if (shared.getU32(merge + MERGE_HEAP_COUNT) === 0) return undefined
+  const source = shared.getU32(shared.getU32(merge + MERGE_HEAP))
+  return shared.copy(shared.getU32(source + SOURCE_KEY), shared.getU32(source + SOURCE_KEY_LENGTH))
+}
+
 /** What a job does beside merging. */
 interface MergeParts {
   readonly folder: OperandFolder | undefined
@@ -245,6 +254,7 @@ export function* writeMerged(
       } while (waitMs > 0)
     }
     count()
+    const nextKey = topKey(context, merge)
     filter?.finish()
     const tables = output.finish()
     const entriesDropped = shared.getU64(compaction + COMPACTION_ENTRIES_DROPPED)
@@ -254,6 +264,7 @@ export function* writeMerged(
       entriesDropped: entriesDropped + (rules.rangesDropped ?? 0),
       bytesWritten: tables.reduce((sum, table) => sum + table.fileBytes, 0),
       isFiltered: filter !== undefined && filter.changes > 0,
+      nextKey,
       foldFailure: folder?.failure,
     }
   } catch (error) {

@@ -9,7 +9,7 @@
  *     such bound, no table ends inside a range tombstone.
  */
 import { assert } from '../shared/base/errors.js'
-import type { KeyOrder } from '../shared/base/key-order.js'
+import { type KeyOrder, successor } from '../shared/base/key-order.js'
 import { KEY_BYTES_MAX } from '../shared/base/limits.js'
 import { normalizeRangeTombstones, type RangeTombstone } from '../shared/format/range-tombstone.js'
 import type { OutputPlan } from '../shared/jobs/jobs.js'
@@ -26,13 +26,6 @@ const TABLE_BYTES_MAX = 1024 * 1024 * 1024
 
 /** How range tombstones meet several outputs: flushed tables overlap and each take all; merged ones share. */
 export type TombstoneSharing = 'all in each' | 'clipped'
-
-/** The smallest key behind `key`, in the order of bytes. */
-export function successor(key: Uint8Array): Uint8Array {
-  const out = new Uint8Array(key.length + 1)
-  out.set(key)
-  return out
-}
 
 export class OutputTables {
   readonly writer: TableWriter

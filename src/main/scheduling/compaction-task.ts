@@ -4,46 +4,17 @@
  * I1: tables of a running merge are hidden from other choices, and shown again however it ends.
  * I2: a merge installs all outputs and removes all inputs in one step, or nothing; nothing where `clear` took an input.
  */
-import { LEVEL_COUNT } from '../../shared/base/limits.js'
-import type { CompactionJob, JobResult, KeySlice, TableInput } from '../../shared/jobs/jobs.js'
-import { givenDictionary } from '../options.js'
 import type { CompactionInput, CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
-import type { Version } from '../version/version.js'
-import {
-  abandonTables,
-  collectedBelow,
-  discardTables,
-  exactFrom,
-  openProposals,
-  reportFoldFailure,
-  type Watermark,
-} from './flush-task.js'
+import { type CompactionResult, NOTHING } from './compaction-result.js'
+import { abandonTables, type Watermark } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
-import { HeldRanges, lowestUnflushed, spansOutside } from './job-ranges.js'
 import { MergeControl, type MergeOptions } from './merge-control.js'
-import { outputPlan } from './output-plan.js'
-import { chooseSlices, runSlices } from './subcompactions.js'
-
-/** What one compaction did. */
-export interface CompactionResult {
-  readonly action: 'nothing' | 'merged' | 'moved' | 'dropped'
-  /** Absent for `nothing` and `dropped`. */
-  readonly destination?: number
-  readonly tablesIn: number
-  readonly tablesOut: number
-  readonly bytesRead: number
-  readonly bytesWritten: number
-}
-
-const NOTHING: CompactionResult = {
-  action: 'nothing',
-  tablesIn: 0,
-  tablesOut: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-}
+import { findTables, installMerged, retireInputs, runMerge } from './merge-job.js'
+import { admitMerge } from './space-gate.js'
+import { chooseSlices } from './subcompactions.js'
+import { canCut, mergeInTightSpace } from './tight-space.js'
 
 /** Ids of tables that a job is reading. */
 export type HiddenSet = Set<number>
@@ -74,12 +45,6 @@ export async function runCompactionTask(
   }
 }
 
-function findTables(core: TreeCore, ids: ReadonlySet<number>): Table[] {
-  return [...core.latest.version.tables()]
-    .filter(({ table }) => ids.has(table.id))
-    .map(({ table }) => table)
-}
-
 function drop(
   core: TreeCore,
   ids: ReadonlySet<number>,
@@ -106,139 +71,41 @@ function move(core: TreeCore, ids: ReadonlySet<number>, input: CompactionInput):
 async function merge(
   core: TreeCore,
   executor: JobExecutor,
-  input: CompactionInput,
-  tables: readonly Table[],
+  chosen: CompactionInput,
+  chosenTables: readonly Table[],
   watermark: Watermark,
   options: MergeOptions,
 ): Promise<CompactionResult> {
-  const bytesRead = tables.reduce((sum, table) => sum + table.fileBytes, 0)
-  // The files stay while the job reads them, whatever is installed meanwhile; memtables need not.
-  for (const table of tables) table.acquire()
-  const ranges = new HeldRanges(core, [], watermark.seqno)
+  const admitted = admitMerge(core, chosenTables)
+  if (admitted === undefined) {
+    if (!core.runtime.tightSpaceCompaction || !canCut(core, chosenTables)) return NOTHING
+    return mergeInTightSpace(core, executor, chosen, watermark, options)
+  }
+  const tables = admitted
+  const input = { ...chosen, tableIds: tables.map(({ id }) => id) }
+  const bytesRead = tables.reduce((sum, { liveBytes }) => sum + liveBytes, 0)
   using control = new MergeControl(core, bytesRead, options)
+  const slices = chooseSlices(core, executor, tables)
+  const merged = await runMerge(core, executor, { input, tables, slices, watermark }, control)
+  const { result, outputs } = merged
+  const ids = new Set(input.tableIds)
+  // The inputs were cleared meanwhile: their merge must not bring them back.
+  if (outputs === undefined) return { ...NOTHING, bytesRead, bytesWritten: result.bytesWritten }
   try {
-    const slices = chooseSlices(core, executor, tables)
-    const jobOf = (slice: KeySlice, bytes: number): Omit<CompactionJob, 'region' | 'control'> => ({
-      ...compactionJob(core, input, tables, bytes, watermark),
-      runs: inputRuns(core, new Set(input.tableIds), slice),
-      ranges: ranges.plain,
-      slice,
-    })
-    const result = await runSlices(core, executor, slices, bytesRead, jobOf, control)
-    const outputs = openProposals(core, result)
-    try {
-      control.requireWanted()
-    } catch (error) {
-      discardTables(outputs)
-      throw error
-    }
-    const ids = new Set(input.tableIds)
-    // The inputs were cleared meanwhile: their merge must not bring them back.
-    if (findTables(core, ids).length !== ids.size) {
-      discardTables(outputs)
-      return { ...NOTHING, bytesRead, bytesWritten: result.bytesWritten }
-    }
-    try {
-      const next = core.latest.version.withMerged(ids, outputs, input.destination)
-      installMerged(core, next, tables, result, watermark)
-    } catch (error) {
-      abandonTables(outputs)
-      throw error
-    }
-    for (const table of tables) table.markObsolete()
-    // What a filter removed moved the visible seqno on: what is older serves snapshots only.
-    const isMoved = result.isFiltered && watermark.isExact
-    core.history.collect(isMoved ? core.automaticWatermark() : watermark.seqno)
-    reportFoldFailure(core, result)
-    control.complete()
-    return {
-      action: 'merged',
-      destination: input.destination,
-      tablesIn: tables.length,
-      tablesOut: outputs.length,
-      bytesRead,
-      bytesWritten: result.bytesWritten,
-    }
-  } finally {
-    ranges[Symbol.dispose]()
-    for (const table of tables) table.release()
+    const next = core.latest.version.withMerged(ids, outputs, input.destination)
+    installMerged(core, next, tables, result, watermark)
+  } catch (error) {
+    abandonTables(outputs)
+    throw error
   }
-}
-
-/**
- * Makes `next` the latest version. What a filter changed is changed at a seqno of its own, whatever the watermark: readers
- * from before it stay with the version before (semantics.md 19).
- */
-function installMerged(
-  core: TreeCore,
-  next: Version,
-  tables: readonly Table[],
-  result: JobResult,
-  watermark: Watermark,
-): void {
-  if (result.isFiltered) {
-    const install = core.seqno.next()
-    core.install(next, new Set(), install + 1, install + 1)
-    core.visibleSeqno.fetchMax(install + 1)
-    return
-  }
-  const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
-  core.install(
-    next,
-    new Set(),
-    exactFrom(result, watermark, highest),
-    collectedBelow(result, watermark, highest),
-  )
-}
-
-/** The chosen tables that reach into a slice, as sources, newest first: each run of the version gives one. */
-function inputRuns(
-  core: TreeCore,
-  ids: ReadonlySet<number>,
-  { after, upTo }: KeySlice,
-): TableInput[][] {
-  const { restrictions } = core.latest.version.extras
-  const { compare } = core.order
-  const reaches = ({ keyMin, keyMax }: Table): boolean =>
-    (after === undefined || compare(keyMax, after) > 0) &&
-    (upTo === undefined || compare(keyMin, upTo) <= 0)
-  const runs: TableInput[][] = []
-  for (const level of core.latest.version.levels) {
-    for (const run of level) {
-      const chosen = run.filter((table) => ids.has(table.id) && reaches(table))
-      if (chosen.length === 0) continue
-      runs.push(
-        chosen.map(({ id, path, record }) => ({
-          id,
-          path,
-          globalSeqno: record.globalSeqno,
-          restriction: restrictions.get(id),
-        })),
-      )
-    }
-  }
-  return runs
-}
-
-function compactionJob(
-  core: TreeCore,
-  input: CompactionInput,
-  tables: readonly Table[],
-  inputBytes: number,
-  watermark: Watermark,
-): Omit<CompactionJob, 'region' | 'control' | 'ranges' | 'runs' | 'slice'> {
-  const level = { destination: input.destination, canonical: input.canonicalLevel }
-  const isLastLevel = input.destination === LEVEL_COUNT - 1
+  retireInputs(core, tables, result, watermark)
+  control.complete()
   return {
-    kind: 'compaction',
-    pace: core.pace.address,
-    code: core.code.references,
-    watermark: watermark.seqno,
-    isExact: watermark.isExact,
-    isLastLevel,
-    outside: isLastLevel ? spansOutside(core, tables) : [],
-    lowestUnflushed: lowestUnflushed(core),
-    dictionary: givenDictionary(core.settings),
-    output: outputPlan(core, level, input.targetBytes, inputBytes),
+    action: 'merged',
+    destination: input.destination,
+    tablesIn: tables.length,
+    tablesOut: outputs.length,
+    bytesRead,
+    bytesWritten: result.bytesWritten,
   }
 }

@@ -78,6 +78,7 @@ function combined(results: readonly JobResult[]): JobResult {
     entriesDropped: sum(({ entriesDropped }) => entriesDropped),
     bytesWritten: sum(({ bytesWritten }) => bytesWritten),
     isFiltered: results.some(({ isFiltered }) => isFiltered),
+    nextKey: results.at(-1)?.nextKey,
     foldFailure: results.find(({ foldFailure }) => foldFailure !== undefined)?.foldFailure,
   }
 }

@@ -114,7 +114,7 @@ export abstract class StatisticsOperations extends ReadOperations {
   diskSpace(): number {
     let bytes = 0
     const { version } = this.core.latest
-    for (const { table } of version.tables()) bytes += table.fileBytes
+    for (const { table } of version.tables()) bytes += table.storedBytes
     return bytes
   }
 

@@ -68,7 +68,7 @@ export function segmentStats(table: Table, level: number): SegmentStats {
   return {
     tableId: table.id,
     level,
-    usedBytes: table.fileBytes,
+    usedBytes: table.storedBytes,
     itemCount: resident.table.meta.itemCount,
     highestSeqno: table.highestSeqno,
     reads: resident.readCount,

@@ -2,32 +2,38 @@
  * One table of a tree as main knows it: the open file, what lives of it in the shared memory, its manifest record, and
  * who still needs it. Main thread.
  *
- * I1: the file is removed only after the change that drops it is durable and the last version that names it is gone, and
- *     only while the tree is open: later its name may be that of another table.
+ * I1: while it has a reference, its file and memory stay; what becomes of the file then is its life's to know.
  */
 import { assert } from '../../shared/base/errors.js'
 import type { TableRecord } from '../../shared/format/version-model.js'
 import type { ResidentTable } from '../../shared/table/resident-table.js'
+import type { TableFileLife } from './table-file-life.js'
+
+/** What a table is made of. */
+export interface TableParts {
+  readonly path: string
+  readonly record: TableRecord
+  readonly resident: ResidentTable
+  /** Shared with other views of the same file. */
+  readonly life: TableFileLife
+  /** Bytes at the beginning of the file that this view has no use for; 0 for a whole table. */
+  readonly consumedBytes: number
+}
 
 export class Table {
   readonly record: TableRecord
   readonly path: string
   readonly resident: ResidentTable
-  readonly #removeFile: (path: string) => void
+  readonly life: TableFileLife
+  readonly consumedBytes: number
   #references = 0
-  #isObsolete = false
 
-  /** @param removeFile removes an obsolete file, or leaves it to the next open */
-  constructor(
-    removeFile: (path: string) => void,
-    path: string,
-    record: TableRecord,
-    resident: ResidentTable,
-  ) {
-    this.#removeFile = removeFile
+  constructor({ path, record, resident, life, consumedBytes }: TableParts) {
     this.path = path
     this.record = record
     this.resident = resident
+    this.life = life
+    this.consumedBytes = consumedBytes
   }
 
   get id(): number {
@@ -65,13 +71,29 @@ export class Table {
     return this.resident.seqnoMax
   }
 
+  /** Keys below it are not this table's any more. */
+  get restriction(): Uint8Array | undefined {
+    return this.resident.placement.restriction
+  }
+
+  /** What the file takes on the disk. */
+  get storedBytes(): number {
+    return this.fileBytes - this.life.punchedBytes
+  }
+
+  /** What is left to be read of it. */
+  get liveBytes(): number {
+    return this.fileBytes - this.consumedBytes
+  }
+
   acquire(): void {
     this.#references++
+    if (this.#references === 1) this.life.acquire(this.consumedBytes)
   }
 
   /** The file is not part of the tree any more: it goes with the last reference. */
   markObsolete(): void {
-    this.#isObsolete = true
+    this.life.markObsolete()
   }
 
   release(): void {
@@ -80,11 +102,6 @@ export class Table {
     if (this.#references > 0) return
     this.resident.table.file.close()
     this.resident.dispose()
-    if (!this.#isObsolete) return
-    try {
-      this.#removeFile(this.path)
-    } catch {
-      // The manifest does not name it any more: the next open removes it as an orphan.
-    }
+    this.life.release(this.consumedBytes)
   }
 }

@@ -110,6 +110,32 @@ export class Version {
     })
   }
 
+  /**
+   * After a slice of a merge: inputs that are used up go, of the others `restricted` holds what is left, each in the place
+   * of the whole one; outputs form one run of the destination level.
+   */
+  withSlice(
+    consumed: ReadonlySet<number>,
+    restricted: ReadonlyMap<number, Table>,
+    outputs: Run,
+    destination: number,
+  ): Version {
+    const next = this.#with((runs, level) => {
+      const kept = without(runs, consumed).map((run) =>
+        run.map((table) => restricted.get(table.id) ?? table),
+      )
+      if (level !== destination || outputs.length === 0) return this.#pack(kept)
+      return this.#pack(level === 0 ? [...kept, outputs] : [outputs, ...kept])
+    })
+    const restrictions = new Map(this.extras.restrictions)
+    for (const id of consumed) restrictions.delete(id)
+    for (const [id, { restriction }] of restricted) {
+      if (restriction !== undefined) restrictions.set(id, restriction)
+    }
+    const { id, treeType, levels, extras } = next
+    return new Version(id, treeType, levels, { ...extras, restrictions }, this.#order)
+  }
+
   /** After a trivial move: the tables form one run at the front of the destination level. */
   withMoved(ids: ReadonlySet<number>, destination: number): Version {
     const moved = [...this.tables()]

@@ -101,3 +101,10 @@ export function lowerBound(a: KeyBound | undefined, b: KeyBound, compare: Compar
   const order = compare(a.key, b.key)
   return order < 0 || (order === 0 && !a.isInclusive) ? a : b
 }
+
+/** The smallest key behind `key`, in the order of bytes. */
+export function successor(key: Uint8Array): Uint8Array {
+  const out = new Uint8Array(key.length + 1)
+  out.set(key)
+  return out
+}

@@ -166,6 +166,23 @@ export class FaultFileSystem implements FileSystem {
     )
   }
 
+  punchHole(path: string, offset: number, length: number): void {
+    this.call('punchHole', path, () => {
+      if (this.#inner.punchHole !== undefined) return this.#inner.punchHole(path, offset, length)
+      const error = new Error('the inner file system cannot punch holes')
+      throw ioError('punch', path, Object.assign(error, { code: 'ENOTSUP' }))
+    })
+  }
+
+  canPunchHoles(path: string): boolean {
+    return this.#inner.canPunchHoles?.(path) ?? false
+  }
+
+  linkCount(path: string): number {
+    // Where nobody knows, it must not look like one.
+    return this.call('linkCount', path, () => this.#inner.linkCount?.(path) ?? 2)
+  }
+
   syncDirectory(path: string): void {
     this.call('syncDirectory', path, () => this.#inner.syncDirectory(path))
   }

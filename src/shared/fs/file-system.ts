@@ -130,6 +130,15 @@ export interface FileSystem {
    * it is missing, nobody knows.
    */
   availableSpace?(path: string): number
+  /**
+   * Gives the space of a piece of a file back; its length stays, and what is read there is zeros. Only with
+   * {@link linkCount}: a file that has another name must keep its content. Where either is missing, files stay as they are.
+   */
+  punchHole?(path: string, offset: number, length: number): void
+  /** Whether {@link punchHole} works on the volume of this file. */
+  canPunchHoles?(path: string): boolean
+  /** Names that a file has. */
+  linkCount?(path: string): number
   /** Makes the entries of a folder durable: what was created, renamed and removed in it. */
   syncDirectory(path: string): void
   /**

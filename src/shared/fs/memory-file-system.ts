@@ -40,7 +40,7 @@ class Volume {
     }
     collect(this.root)
     let used = 0
-    for (const file of files) used += file.length
+    for (const file of files) used += file.length - file.punchedBytes
     return Math.max(0, this.capacityBytes - used)
   }
 }
@@ -101,6 +101,8 @@ export class MemoryFileSystem implements FileSystem {
   readonly kind = 'memory'
   readonly #root: MemoryFolder
   readonly #volume: Volume
+  #canPunch = true
+  #punchedBytes = 0
 
   /** @param options.capacityBytes what all files may take together; default no limit */
   constructor(
@@ -218,6 +220,30 @@ export class MemoryFileSystem implements FileSystem {
     this.#file('truncate', path).truncate(length)
   }
 
+  punchHole(path: string, offset: number, length: number): void {
+    if (!this.#canPunch) throw failure('punch', path, 'EOPNOTSUPP')
+    this.#file('punch', path).punch(offset, length)
+    this.#punchedBytes += length
+  }
+
+  canPunchHoles(): boolean {
+    return this.#canPunch
+  }
+
+  /** Makes {@link punchHole} work, which is the default, or fail as on a file system that has no holes. */
+  setPunchHoleSupported(isSupported: boolean): void {
+    this.#canPunch = isSupported
+  }
+
+  /** Lengths of all pieces that were punched so far. */
+  get punchedBytes(): number {
+    return this.#punchedBytes
+  }
+
+  linkCount(path: string): number {
+    return countNames(this.#root, this.#file('stat', path))
+  }
+
   availableSpace(path: string): number {
     if (this.#find(path) === undefined) throw failure('ask for the space of', path, 'ENOENT')
     return this.#volume.availableBytes
@@ -277,6 +303,15 @@ export class MemoryFileSystem implements FileSystem {
     if (folder instanceof MemoryFile) throw failure(operation, path, 'ENOTDIR')
     return { folder, name }
   }
+}
+
+function countNames(folder: MemoryFolder, file: MemoryFile): number {
+  let count = 0
+  for (const node of folder.entries.values()) {
+    if (node === file) count++
+    else if (node instanceof MemoryFolder) count += countNames(node, file)
+  }
+  return count
 }
 
 function segments(path: string): string[] {

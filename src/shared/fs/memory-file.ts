@@ -18,6 +18,9 @@ export interface CrashOptions {
 /** A disk writes whole sectors: the grain by which an unsynced write is torn. */
 const SECTOR_BYTES = 512
 
+/** The grain by which space is given back. */
+const PAGE_BYTES = 4096
+
 const EMPTY = new Uint8Array(0)
 
 /** A file's bytes. */
@@ -25,6 +28,8 @@ export class MemoryFile {
   #buffer: Uint8Array = EMPTY
   #length = 0
   #durable: Uint8Array = EMPTY
+  /** Pages without space. */
+  readonly #holes = new Set<number>()
   /** True while a directory lock on this file is held. */
   isLocked = false
 
@@ -41,8 +46,27 @@ export class MemoryFile {
     return piece.length
   }
 
+  /** Bytes of the length that take no space. */
+  get punchedBytes(): number {
+    return Math.min(this.#length, this.#holes.size * PAGE_BYTES)
+  }
+
+  /** Zeroes a piece and gives the space of its whole pages back. What is durable of it may survive a power cut. */
+  punch(offset: number, length: number): void {
+    const end = Math.min(offset + length, this.#length)
+    if (end <= offset) return
+    this.write(new Uint8Array(end - offset), offset)
+    const last = Math.floor(end / PAGE_BYTES)
+    for (let page = Math.ceil(offset / PAGE_BYTES); page < last; page++) this.#holes.add(page)
+  }
+
   write(bytes: Uint8Array, offset: number): void {
     const end = offset + bytes.length
+    if (this.#holes.size > 0) {
+      for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
+        this.#holes.delete(page)
+      }
+    }
     // A write behind the end zeroes the gap, so it begins at the end.
     const start = Math.min(offset, this.#length)
     const overwritesDurable =

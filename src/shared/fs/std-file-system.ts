@@ -19,6 +19,10 @@ import type {
   SyncMode,
   WritableFile,
 } from './file-system.js'
+import { punchDescriptor } from './hole-puncher.js'
+
+/** Behind the end of any file that we write. */
+const PUNCH_PROBE_OFFSET = 2 ** 40
 
 /** Runs one operation on `path`, giving its failure our form. */
 function attempt<T>(operation: string, path: string, run: () => T): T {
@@ -290,6 +294,31 @@ export class StdFileSystem implements FileSystem {
 
   truncate(path: string, length: number): void {
     attempt('truncate', path, () => fs.truncateSync(path, length))
+  }
+
+  punchHole(path: string, offset: number, length: number): void {
+    attempt('punch', path, () => {
+      const descriptor = fs.openSync(path, 'r+')
+      try {
+        punchDescriptor(descriptor, offset, length)
+      } finally {
+        fs.closeSync(descriptor)
+      }
+    })
+  }
+
+  canPunchHoles(path: string): boolean {
+    try {
+      // Far behind the end there is nothing to lose.
+      this.punchHole(path, PUNCH_PROBE_OFFSET, 4096)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  linkCount(path: string): number {
+    return attempt('stat', path, () => fs.statSync(path).nlink)
   }
 
   availableSpace(path: string): number {

@@ -122,6 +122,8 @@ export interface JobResult {
   readonly bytesWritten: number
   /** True where a compaction filter changed something, whatever the watermark says. */
   readonly isFiltered: boolean
+  /** Of a merge of a slice: the first key behind it that the inputs have. */
+  readonly nextKey?: Uint8Array | undefined
   /** The first refusal of the merge operator; the operands were kept. */
   readonly foldFailure: EncodedError | undefined
 }

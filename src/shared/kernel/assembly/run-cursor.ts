@@ -11,6 +11,8 @@
 import {
   CACHE_HITS,
   INDEX_COUNT,
+  INDEX_RECORD_KEY,
+  INDEX_RECORD_KEY_LENGTH,
   INDEX_RECORD_OFFSET,
   INDEX_RECORD_SIZE,
   RESIDENT_COUNT,
@@ -283,6 +285,18 @@ function enter_partition(cursor: usize, index: usize): void {
   else go(cursor, seeks ? STAGE_BLOCK_SEEK : STAGE_BLOCK_STEP)
 }
 
+/**
+ * True in reverse where the block or partition of `record` ends below the table's restriction: it may not be there any
+ * more, and nothing before it is.
+ */
+function is_consumed(cursor: usize, table: usize, index: usize, record: usize): bool {
+  const restriction = <usize>load<u32>(table, TABLE_RESTRICTION)
+  if (restriction == 0 || !is_reverse(cursor)) return false
+  const key = index + <usize>load<u32>(record, INDEX_RECORD_KEY)
+  const keyLength = load<i32>(record, INDEX_RECORD_KEY_LENGTH)
+  return compare_keys(key, keyLength, restriction, load<i32>(table, TABLE_RESTRICTION_LENGTH)) < 0
+}
+
 /** A data block is here: places the source in it; false where it holds nothing in bounds. */
 function enter_block(cursor: usize, source: usize, table: usize, block: usize): bool {
   const count = load<i32>(block, RESIDENT_COUNT)
@@ -331,6 +345,10 @@ function proceed(cursor: usize, source: usize, given: usize, isFresh: bool): voi
     const isPartition = stage == STAGE_PARTITION_SEEK || stage == STAGE_PARTITION_STEP
     const index = <usize>load<u32>(isPartition ? table + TABLE_INDEX : cursor + RUN_CURSOR_INDEX)
     const record = index_record(index, load<i32>(cursor + (isPartition ? RUN_CURSOR_TOP_NUMBER : RUN_CURSOR_INDEX_NUMBER)))
+    if (block == 0 && is_consumed(cursor, table, index, record)) {
+      next_table(cursor)
+      continue
+    }
     if (block == 0) {
       const field = isPartition ? RUN_CURSOR_PINNED_INDEX : RUN_CURSOR_PINNED_BLOCK
       block = pin_block(cursor, table, field, record, fresh)
