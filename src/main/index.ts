@@ -32,7 +32,14 @@ export type { CacheStats } from '../shared/memory/block-cache.js'
 export { Cache, type CacheOptions } from './cache.js'
 export type { CheckpointInfo } from './checkpoint.js'
 export type { ChannelMessage, StallCause, StallEvent } from './events.js'
+export type {
+  BulkIngestOptions,
+  BulkIngestProgress,
+  BulkItem,
+  BulkSource,
+} from './ingestion/bulk-ingest.js'
 export { Ingestion, type IngestionResult } from './ingestion/ingestion.js'
+export { packEntries } from './ingestion/packed-entries.js'
 export { open } from './open.js'
 export type { CompressionOption, FilterOption, OpenOptions } from './options.js'
 export { AsyncRangeIterator } from './reading/async-range-iterator.js'

@@ -7,7 +7,8 @@ import { rangeError, typeError, VarveError } from '../shared/base/errors.js'
 import { type CheckpointInfo, createCheckpoint } from './checkpoint.js'
 import type { StallEvent } from './events.js'
 import { resolveFolder } from './folder.js'
-import { Ingestion } from './ingestion/ingestion.js'
+import { BulkIngest, type BulkIngestOptions, type BulkSource } from './ingestion/bulk-ingest.js'
+import { Ingestion, type IngestionResult } from './ingestion/ingestion.js'
 import { ChangeIterator, type ScanSinceOptions } from './reading/change-iterator.js'
 import { type ReadOptions, requireReadSeqno } from './reading/read-options.js'
 import { TreeReads } from './reading/tree-reads.js'
@@ -204,6 +205,25 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     })
     this.#ingestions.add(ingestion)
     return ingestion
+  }
+
+  /**
+   * Brings in a whole source by all the workers of the pool, in any order, past the memtable: it is cut into sorted runs,
+   * merged, and appears at once under one seqno. The source is read as fast as the workers take it.
+   *
+   * @param source an iterable or async iterable of `[key, value]`, or of packed chunks ({@link packEntries}), which are
+   *   several times faster
+   * @throws VARVE_ABORTED, VARVE_INGEST_ORDER where `sorted` was promised and is not so, and what the source throws;
+   *   nothing is there then, and nothing is left behind
+   *
+   * @example
+   * ```ts
+   * const { entryCount } = await tree.bulkIngest(rows(), { signal: AbortSignal.timeout(60_000) })
+   * ```
+   */
+  async bulkIngest(source: BulkSource, options: BulkIngestOptions = {}): Promise<IngestionResult> {
+    this.core.requireWritable()
+    return this.#guarded(new BulkIngest(this.core, this.#scheduler, options).run(source))
   }
 
   /** Seals the active memtable. Nothing is written to disk by it alone. False where it is empty. */

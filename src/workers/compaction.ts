@@ -129,7 +129,10 @@ export function* runCompaction(
     const kept = keptRanges(tombstones, order, job)
     const output = new OutputTables(context, job.output, kept, 'clipped', slice.upTo)
     const rangesDropped = tombstones.length - kept.length
-    const code = { mergeOperator, compactionFilter }
+    const code = {
+      mergeOperator,
+      compactionFilter: job.isFiltering ? compactionFilter : undefined,
+    }
     const rules = { watermark, isExact, isLastLevel, ranges, slice, rangesDropped, ...code }
     return yield* writeMerged(context, cursors, output, rules, job.output)
   } finally {

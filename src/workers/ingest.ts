@@ -5,6 +5,8 @@
 import type { IngestJob } from '../shared/jobs/jobs.js'
 import {
   RESIDENT_BYTES,
+  RESIDENT_SLOT_BYTES,
+  RESIDENT_SLOTS,
   SOURCE_BLOCK,
   SOURCE_CURSOR,
   SOURCE_ENDED,
@@ -16,10 +18,17 @@ import {
   SOURCE_TYPE,
   SOURCE_TYPE_BLOCK,
 } from '../shared/kernel/layout.js'
+import { SORT_BYTES_AN_ENTRY } from '../shared/kernel/layout-ingest.js'
 import type { SharedMemory } from '../shared/memory/shared-memory.js'
 import type { ActorContext } from './actor-context.js'
 import { type BlockCursor, type JobSteps, writeMerged } from './merge-writer.js'
 import { OutputTables } from './output-tables.js'
+
+/** Blocks that ascend by key. */
+interface Blocks {
+  readonly first: number
+  readonly count: number
+}
 
 /** Hands the blocks of a buffer to a merge, one behind the other. */
 class IngestCursor implements BlockCursor {
@@ -27,10 +36,10 @@ class IngestCursor implements BlockCursor {
   #block: number
   #blocksLeft: number
 
-  constructor(shared: SharedMemory, { firstBlock, blockCount }: IngestJob) {
+  constructor(shared: SharedMemory, { first, count }: Blocks) {
     this.#shared = shared
-    this.#block = firstBlock
-    this.#blocksLeft = blockCount
+    this.#block = first
+    this.#blocksLeft = count
   }
 
   open(source: number): void {
@@ -56,9 +65,21 @@ class IngestCursor implements BlockCursor {
   }
 }
 
+/** The buffer's blocks where it is sorted; else one block, in the region, that names its entries in order. */
+function sortedBlocks({ workspace }: ActorContext, job: IngestJob): Blocks {
+  const { firstBlock, blockCount, entryCount, isSorted } = job
+  if (isSorted) return { first: firstBlock, count: blockCount }
+  const { shared, heap } = workspace
+  const target = heap.allocate(RESIDENT_SLOTS + RESIDENT_SLOT_BYTES * entryCount)
+  const records = heap.allocate(SORT_BYTES_AN_ENTRY * entryCount)
+  shared.kernel.ingest_sort(firstBlock, blockCount, entryCount, target, records)
+  heap.free(records)
+  return { first: target, count: 1 }
+}
+
 export function runIngest(context: ActorContext, job: IngestJob): JobSteps {
   const output = new OutputTables(context, job.output, [], 'clipped')
   const rules = { watermark: job.watermark, isExact: job.isExact }
-  const cursor = new IngestCursor(context.workspace.shared, job)
+  const cursor = new IngestCursor(context.workspace.shared, sortedBlocks(context, job))
   return writeMerged(context, [cursor], output, rules, job.output)
 }

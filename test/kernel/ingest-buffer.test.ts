@@ -12,7 +12,12 @@ import {
   INGEST_BLOCK_ENTRIES,
   INGEST_ENTRY_COUNT,
   INGEST_HEADER_BYTES,
+  INGEST_OUTCOME,
   INGEST_TOP,
+  PACKED_DONE,
+  PACKED_FULL,
+  PACKED_MALFORMED,
+  PACKED_NOT_ASCENDING,
 } from '../../src/shared/kernel/layout-ingest.js'
 import { ReferenceIngestBuffer } from '../../src/shared/kernel/reference/ingest-buffer.js'
 import type { Workspace } from '../../src/shared/memory/workspace.js'
@@ -63,7 +68,7 @@ function add(
   if (address === 0) return -1
   shared.bytes.set(key, address)
   shared.bytes.set(value, address + key.length)
-  return kernel.ingest_commit(buffer, key.length, value.length, kind)
+  return kernel.ingest_commit(buffer, key.length, value.length, kind, 1)
 }
 
 t.test('random entries, ascending or not, small and large', async (t) => {
@@ -118,4 +123,107 @@ t.test('a buffer goes on where the one before ended', async (t) => {
   }
   t.equal(add(workspace, buffer, Buffer.from('zz'), Buffer.alloc(20_000), 0), -1, 'too large')
   t.equal(add(workspace, buffer, Buffer.from('zz'), Buffer.alloc(0), 0), 1)
+})
+
+/** Entries as a packed chunk. */
+function pack(entries: readonly (readonly [Buffer, Buffer])[]): Buffer {
+  return Buffer.concat(
+    entries.flatMap(([key, value]) => {
+      const head = Buffer.alloc(6)
+      head.writeUInt16LE(key.length)
+      head.writeUInt32LE(value.length, 2)
+      return [head, key, value]
+    }),
+  )
+}
+
+t.test('packed chunks: taken as far as they are sound, ascending, and there is room', async (t) => {
+  const random = new Random(seed)
+  const workspace = testWorkspace(16)
+  const { shared, heap } = workspace
+  for (let round = 0; round < 60; round++) {
+    const isSorted = random.chance(0.5)
+    const bytes = random.pick([9000, 60_000])
+    const buffer = heap.allocate(bytes)
+    shared.kernel.ingest_init(buffer, bytes, 0, 0)
+    const entries = Array.from({ length: random.below(80) }, (_, i) => {
+      const number = isSorted && random.chance(0.99) ? i : random.below(80)
+      const key = Buffer.from(`k${String(number).padStart(3, '0')}`)
+      return [key, Buffer.alloc(random.below(200), i)] as const
+    })
+    const whole = pack(entries)
+    const isCut = random.chance(0.3)
+    const chunk = isCut ? whole.subarray(0, random.below(whole.length + 1)) : whole
+    const from = heap.allocate(chunk.length + 8)
+    shared.bytes.set(chunk, from)
+    const end = shared.kernel.ingest_add_packed(buffer, from, from + chunk.length, isSorted ? 1 : 0)
+    const outcome = shared.getU32(buffer + INGEST_OUTCOME)
+    const taken = shared.getU32(buffer + INGEST_ENTRY_COUNT)
+    t.equal(end - from, pack(entries.slice(0, taken)).length, 'stops at an entry')
+    const hex = (of: Uint8Array): string => Buffer.from(of).toString('hex')
+    t.same(
+      entriesOf(workspace, buffer),
+      entries.slice(0, taken).map(([key, value]) => `${hex(key)} 0 ${hex(value)}`),
+    )
+    if (outcome === PACKED_DONE) t.equal(end, from + chunk.length)
+    else if (outcome === PACKED_MALFORMED) t.ok(isCut)
+    else if (outcome === PACKED_NOT_ASCENDING) {
+      t.ok(
+        isSorted && (entries[taken - 1]?.[0].compare(entries[taken]?.[0] as Buffer) as number) >= 0,
+      )
+    } else t.equal(outcome, PACKED_FULL)
+    heap.free(buffer)
+    heap.free(from)
+  }
+})
+
+t.test('an empty key, and lengths that lie, are malformed', async (t) => {
+  const { shared, heap } = testWorkspace(1)
+  const buffer = heap.allocate(40_000)
+  const chunk = heap.allocate(64)
+  for (const head of ['000001000000', '0100ffffffff', 'ffff00000000', '0100', '']) {
+    shared.kernel.ingest_init(buffer, 40_000, 0, 0)
+    const bytes = Buffer.concat([Buffer.from(head, 'hex'), Buffer.from('xy')])
+    shared.bytes.set(bytes, chunk)
+    t.equal(shared.kernel.ingest_add_packed(buffer, chunk, chunk + bytes.length, 0), chunk)
+    t.equal(shared.getU32(buffer + INGEST_OUTCOME), PACKED_MALFORMED, head)
+  }
+})
+
+t.test('sorting: by key, and of equal keys the one that was added last in front', async (t) => {
+  const random = new Random(seed)
+  const workspace = testWorkspace(32)
+  const { shared, heap } = workspace
+  for (const size of [0, 1, 2, 7, 8, 9, 16, 17, 100, 1023, 1025, 5000]) {
+    const buffer = heap.allocate(1_000_000)
+    shared.kernel.ingest_init(buffer, 1_000_000, 0, 0)
+    const added: (readonly [string, number])[] = []
+    for (let i = 0; i < size; i++) {
+      const key = Buffer.from(
+        `${random.pick(['', 'shared-prefix-'])}${random.below(Math.max(3, size))}`,
+      )
+      const value = Buffer.alloc(4)
+      value.writeUInt32BE(i)
+      const address = shared.kernel.ingest_reserve(buffer, key.length, 4)
+      shared.bytes.set(key, address)
+      shared.bytes.set(value, address + key.length)
+      shared.kernel.ingest_commit(buffer, key.length, 4, 0, 0)
+      added.push([key.toString('hex'), i])
+    }
+    const target = heap.allocate(16 + 8 * size)
+    const records = heap.allocate(32 * size + 64)
+    const first = (buffer + INGEST_HEADER_BYTES + 7) & ~7
+    const blocks = shared.getU32(buffer + INGEST_BLOCK_COUNT)
+    shared.kernel.ingest_sort(first, blocks, size, target, records)
+    const found = Array.from({ length: shared.getU32(target + RESIDENT_COUNT) }, (_, i) => {
+      const offset = shared.getU32(target + RESIDENT_SLOTS + 8 * i + 4)
+      const entry = (target + offset) >>> 0
+      const keyLength = shared.bytes[entry + 2] as number
+      const key = shared.copy(entry + 4, keyLength)
+      return [key.toString('hex'), shared.copy(entry + 4 + keyLength, 4).readUInt32BE()] as const
+    })
+    const wanted = [...added].sort(([a, i], [b, j]) => (a < b ? -1 : a > b ? 1 : j - i))
+    t.same(found, wanted, `${size} entries`)
+    for (const piece of [buffer, target, records]) heap.free(piece)
+  }
 })

@@ -1,6 +1,7 @@
 /**
  * The steps of programs that move a whole tree or a large part of it: bulk ingestion, checkpoints, dropping tables.
  */
+import { packEntries } from '../../src/main/ingestion/packed-entries.js'
 import { StdFileSystem } from '../../src/shared/fs/std-file-system.js'
 import type { ModelWrite } from './model.js'
 import { isWeakKey, makeValue, type Program, type Step } from './program.js'
@@ -35,6 +36,28 @@ export async function ingest(
   const { seqno, entryCount } = await ingestion.finish()
   check(entryCount === writes.length, () => `${entryCount} of ${writes.length} were ingested`)
   if (seqno !== undefined) session.model.write(seqno, writes)
+}
+
+/** Brings in keys in any order, some of them several times, as pairs or as packed chunks. */
+export async function bulkIngest(
+  session: Session,
+  program: Program,
+  [, a, b, c, d]: Step,
+): Promise<void> {
+  if (session.held !== undefined) return
+  const keys = program.keys.filter((key) => !isWeakKey(key))
+  if (keys.length === 0) return
+  const pairs = Array.from({ length: a % 150 }, (_, i) => {
+    const key = keys[(b + i * 7919) % keys.length] as Buffer
+    return [key, makeValue(c + i, d + i).subarray(0, 16_000)] as const
+  })
+  const source = d % 2 === 0 ? pairs : packEntries(pairs, { chunkBytes: 100 + (d % 5000) })
+  const { seqno, entryCount } = await session.tree.bulkIngest(source)
+  check(entryCount === pairs.length, () => `${entryCount} of ${pairs.length} came in`)
+  if (seqno === undefined) return
+  // Of a key that came several times, the last one.
+  const last = new Map(pairs.map(([key, value]) => [key.toString('latin1'), { key, value }]))
+  session.model.write(seqno, [...last.values()])
 }
 
 /** Makes a checkpoint, opens it, and finds in it what the tree shows. */

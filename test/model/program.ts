@@ -50,6 +50,7 @@ const WEIGHTS = {
   clear: 0.25,
   dropAll: 0.15,
   ingest: 1,
+  bulkIngest: 0.6,
   checkpoint: 0.3,
   reopen: 0.6,
   runtime: 1,

@@ -206,6 +206,7 @@ const ACTS: Readonly<Record<StepKind, Act>> = {
   clear: (session) => session.clear(),
   dropAll: bulk.dropAll,
   ingest: bulk.ingest,
+  bulkIngest: bulk.bulkIngest,
   checkpoint: bulk.checkpoint,
   reopen: (session, _, [, a, b]) => {
     const sets = setsLike(session.set)

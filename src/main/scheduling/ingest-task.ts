@@ -10,8 +10,9 @@
  *     above g keeps the super version from before.
  * I3: what `clear` overtook is not installed.
  */
-import type { IngestJob } from '../../shared/jobs/jobs.js'
+import type { IngestJob, OutputPlan } from '../../shared/jobs/jobs.js'
 import type { TableProposal } from '../../shared/table/table-proposal.js'
+import type { FullBuffer } from '../ingestion/ingest-buffers.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 import { abandonTables, runFlushTask } from './flush-task.js'
@@ -24,15 +25,20 @@ const INGEST_TABLE_BYTES = 64 * 1024 * 1024
 /** Tables of ingestions are written by the policies of this level, whatever level they go to. */
 const POLICY_LEVEL = 1
 
-/** The job that turns a buffer of `bytes` bytes into tables. */
-export function ingestJob(
-  core: TreeCore,
-  buffer: { readonly firstBlock: number; readonly blockCount: number; readonly bytes: number },
-): Omit<IngestJob, 'region' | 'control'> {
+/** How tables of ingestions are written, by a job that reads about `bytes`. */
+export function ingestPlan(core: TreeCore, bytes: number): OutputPlan {
   const level = { destination: 0, canonical: POLICY_LEVEL }
-  const output = outputPlan(core, level, INGEST_TABLE_BYTES, buffer.bytes)
+  const output = outputPlan(core, level, INGEST_TABLE_BYTES, bytes)
   const { filter } = tableShape(core, POLICY_LEVEL, POLICY_LEVEL)
   const bits = core.settings.expectPointReadHits ? 0 : filter.bits
+  return { ...output, shape: { ...output.shape, filter: { ...filter, bits } } }
+}
+
+/** The job that turns a sorted buffer into tables. */
+export function ingestJob(
+  core: TreeCore,
+  buffer: FullBuffer,
+): Omit<IngestJob, 'region' | 'control'> {
   return {
     kind: 'ingest',
     code: core.code.references,
@@ -40,7 +46,9 @@ export function ingestJob(
     isExact: false,
     firstBlock: buffer.firstBlock,
     blockCount: buffer.blockCount,
-    output: { ...output, shape: { ...output.shape, filter: { ...filter, bits } } },
+    entryCount: buffer.entryCount,
+    isSorted: true,
+    output: ingestPlan(core, buffer.bytes),
   }
 }
 

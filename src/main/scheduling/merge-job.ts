@@ -162,6 +162,7 @@ function compactionJob(
   const isLastLevel = input.destination === LEVEL_COUNT - 1
   return {
     kind: 'compaction',
+    isFiltering: true,
     pace: core.pace.address,
     code: core.code.references,
     watermark: watermark.seqno,

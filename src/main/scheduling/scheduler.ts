@@ -8,7 +8,6 @@
 import PQueue from 'p-queue'
 import { VarveError } from '../../shared/base/errors.js'
 import { MAX_SEQNO } from '../../shared/base/limits.js'
-import type { Job, JobResult } from '../../shared/jobs/jobs.js'
 import type { CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { FailureKind } from './background-failures.js'
@@ -85,9 +84,9 @@ export class Scheduler {
     })
   }
 
-  /** Runs a job that is no decision of this tree's maintenance. */
-  async runJob(job: Job): Promise<JobResult> {
-    return this.#executor.run(job)
+  /** What jobs that are no decision of this tree's maintenance run on. */
+  get executor(): JobExecutor {
+    return this.#executor
   }
 
   /** Runs one decision of `strategy`. */

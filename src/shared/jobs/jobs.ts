@@ -90,6 +90,8 @@ export interface CompactionJob extends JobBase {
   readonly pace: number
   /** Runs, newest first; tables of one run ascend by key and do not overlap. */
   readonly runs: readonly (readonly TableInput[])[]
+  /** True: the tree's compaction filter is asked. */
+  readonly isFiltering: boolean
   /** What of the keys is this job's. Where it is not all of them, the order is that of bytes or no run has range deletes. */
   readonly slice: KeySlice
   /** True where nothing lies below the output: tombstones that cover nothing more go. */
@@ -103,12 +105,15 @@ export interface CompactionJob extends JobBase {
   readonly dictionary: Extract<Compression, { kind: 'zstdDict' }> | undefined
 }
 
-/** A buffer of sorted entries to tables (kernel/layout-ingest.ts). */
+/** A buffer of entries to tables (kernel/layout-ingest.ts). */
 export interface IngestJob extends JobBase {
   readonly kind: 'ingest'
   /** Address of the first block, and how many lie behind one another. */
   readonly firstBlock: number
   readonly blockCount: number
+  readonly entryCount: number
+  /** False: the entries come in any order, and of those with the same key the last one counts. */
+  readonly isSorted: boolean
 }
 
 export type Job = FlushJob | CompactionJob | IngestJob

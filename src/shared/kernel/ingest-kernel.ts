@@ -6,6 +6,22 @@ export interface IngestKernel {
   ingest_init(buffer: number, bytes: number, lastKey: number, lastKeyLength: number): void
   /** The address for the next entry's key, its value right behind; 0 where the buffer is too full for it. */
   ingest_reserve(buffer: number, keyLength: number, valueLength: number): number
-  /** Adds the entry at the reserved address: INGEST_ADDED or INGEST_NOT_ASCENDING. */
-  ingest_commit(buffer: number, keyLength: number, valueLength: number, kind: number): number
+  /** Adds the entry at the reserved address: INGEST_ADDED or, only where `isSorted` is 1, INGEST_NOT_ASCENDING. */
+  ingest_commit(
+    buffer: number,
+    keyLength: number,
+    valueLength: number,
+    kind: number,
+    isSorted: number,
+  ): number
+  /** Adds the entries of the packed chunk [from, end); returns where it stopped, with INGEST_OUTCOME telling why. */
+  ingest_add_packed(buffer: number, from: number, end: number, isSorted: number): number
+  /** Sorts `count` entries into one block at `target`; `records` has SORT_BYTES_AN_ENTRY for each, `target` 16 + 8. */
+  ingest_sort(
+    firstBlock: number,
+    blockCount: number,
+    count: number,
+    target: number,
+    records: number,
+  ): void
 }

@@ -15,12 +15,30 @@ export const INGEST_BLOCK_COUNT = 12
 export const INGEST_LAST_KEY = 16
 export const INGEST_LAST_KEY_LENGTH = 20
 export const INGEST_ENTRY_COUNT = 24
+/** How `ingest_add_packed` ended: one of the PACKED_ codes. */
+export const INGEST_OUTCOME = 28
 export const INGEST_HEADER_BYTES = 32
 
 /** Entries of a block at most: room for their slots is set aside when it is begun. */
 export const INGEST_BLOCK_ENTRIES = 1024
 /** A block takes no further entry from this size on. */
 export const INGEST_BLOCK_BYTES = 262144
+
+// A packed chunk: entries back to back, { key length u16, value length u32, key, value }, little-endian.
+export const PACKED_VALUE_LENGTH = 2
+export const PACKED_KEY = 6
+
+/** All of the chunk was taken. */
+export const PACKED_DONE = 0
+/** The buffer is too full for the next entry. */
+export const PACKED_FULL = 1
+/** The next entry's key is not above the last one. */
+export const PACKED_NOT_ASCENDING = 2
+/** What comes next is no entry: it is cut off, or its key is empty. */
+export const PACKED_MALFORMED = 3
+
+/** Bytes that sorting takes for each entry beside the block of slots: two records. */
+export const SORT_BYTES_AN_ENTRY = 32
 
 /** The entry's key is not above the last one: nothing was added. */
 export const INGEST_NOT_ASCENDING = 0

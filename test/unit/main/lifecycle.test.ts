@@ -53,6 +53,7 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   len: (tree) => tree.len(),
   scanSinceSeqno: (tree) => tree.scanSinceSeqno(0)[Symbol.dispose](),
   snapshot: (tree) => tree.snapshot(),
+  bulkIngest: (tree) => tree.bulkIngest([['a', '1']]),
   ingestion: (tree) => tree.ingestion().abort(),
   rotateMemtable: (tree) => tree.rotateMemtable(),
   flush: (tree) => tree.flush(),

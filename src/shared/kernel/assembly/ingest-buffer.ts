@@ -1,9 +1,9 @@
-// Fills an ingest buffer: entries in ascending key order, laid out as resident blocks that a merge reads as they are. The
-// thread that ingests.
+// Fills an ingest buffer: entries, in ascending key order or in any, laid out as resident blocks that a merge reads as
+// they are. The thread that ingests.
 //
-// I1: the blocks of a buffer ascend by key, and so do the entries of each; every seqno is 0.
+// I1: every seqno is 0; the entries of a sorted buffer ascend by key, block by block.
 // I2: an entry that is refused leaves no trace.
-import { RESIDENT_BYTES, RESIDENT_COUNT, RESIDENT_PREFIX_LENGTH, RESIDENT_SLOTS, RESIDENT_SLOT_BYTES } from '../layout'
+import { KIND_VALUE, RESIDENT_BYTES, RESIDENT_COUNT, RESIDENT_PREFIX_LENGTH, RESIDENT_SLOTS, RESIDENT_SLOT_BYTES } from '../layout'
 import {
   INGEST_ADDED,
   INGEST_BLOCK,
@@ -16,7 +16,14 @@ import {
   INGEST_LAST_KEY,
   INGEST_LAST_KEY_LENGTH,
   INGEST_NOT_ASCENDING,
+  INGEST_OUTCOME,
   INGEST_TOP,
+  PACKED_DONE,
+  PACKED_FULL,
+  PACKED_KEY,
+  PACKED_MALFORMED,
+  PACKED_NOT_ASCENDING,
+  PACKED_VALUE_LENGTH,
 } from '../layout-ingest'
 import { varint_length, write_varint } from './bytes'
 import { compare_keys } from './key-order'
@@ -66,18 +73,35 @@ export function ingest_reserve(buffer: usize, keyLength: i32, valueLength: u32):
   return end <= <u64>load<u32>(buffer, INGEST_END) ? key : 0
 }
 
+// @ts-ignore: decorator
+/** True where the key at `key` does not come behind the last one. */
+@inline
+function is_out_of_order(buffer: usize, key: usize, keyLength: i32): bool {
+  const lastLength = load<i32>(buffer, INGEST_LAST_KEY_LENGTH)
+  if (lastLength == 0) return false
+  return compare_keys(<usize>load<u32>(buffer, INGEST_LAST_KEY), lastLength, key, keyLength) >= 0
+}
+
 /**
- * Adds the entry whose key and value were copied to the reserved address: INGEST_ADDED, or INGEST_NOT_ASCENDING where its
- * key does not come behind the last one.
+ * Adds the entry whose key and value were copied to the reserved address: INGEST_ADDED, or, where `isSorted` is 1,
+ * INGEST_NOT_ASCENDING where its key does not come behind the last one.
  */
-export function ingest_commit(buffer: usize, keyLength: i32, valueLength: u32, kind: i32): i32 {
+export function ingest_commit(
+  buffer: usize,
+  keyLength: i32,
+  valueLength: u32,
+  kind: i32,
+  isSorted: i32,
+): i32 {
   const entry = next_entry(buffer)
   const key = entry + <usize>head_bytes(keyLength, valueLength)
-  const lastLength = load<i32>(buffer, INGEST_LAST_KEY_LENGTH)
-  if (lastLength != 0) {
-    const order = compare_keys(<usize>load<u32>(buffer, INGEST_LAST_KEY), lastLength, key, keyLength)
-    if (order >= 0) return INGEST_NOT_ASCENDING
-  }
+  if (isSorted != 0 && is_out_of_order(buffer, key, keyLength)) return INGEST_NOT_ASCENDING
+  append(buffer, entry, key, keyLength, valueLength, kind)
+  return INGEST_ADDED
+}
+
+/** Makes the entry that lies at the buffer's end a part of it. */
+function append(buffer: usize, entry: usize, key: usize, keyLength: i32, valueLength: u32, kind: i32): void {
   if (begins_block(buffer)) begin_block(buffer, entry - BLOCK_HEAD_BYTES)
   const block = <usize>load<u32>(buffer, INGEST_BLOCK)
   store<u8>(entry, <u8>kind)
@@ -94,7 +118,34 @@ export function ingest_commit(buffer: usize, keyLength: i32, valueLength: u32, k
   store<u32>(buffer, <u32>key, INGEST_LAST_KEY)
   store<i32>(buffer, keyLength, INGEST_LAST_KEY_LENGTH)
   store<u32>(buffer, load<u32>(buffer, INGEST_ENTRY_COUNT) + 1, INGEST_ENTRY_COUNT)
-  return INGEST_ADDED
+}
+
+/**
+ * Adds the entries of the packed chunk [from, end) as values; returns the address of the first one that was not taken, and
+ * stores why in INGEST_OUTCOME.
+ */
+export function ingest_add_packed(buffer: usize, from: usize, end: usize, isSorted: i32): usize {
+  let at = from
+  let outcome = PACKED_DONE
+  while (at < end) {
+    outcome = PACKED_MALFORMED
+    if (end - at < <usize>PACKED_KEY) break
+    const keyLength = <i32>load<u16>(at)
+    const valueLength = load<u32>(at, PACKED_VALUE_LENGTH)
+    const bytes = <u64>keyLength + <u64>valueLength
+    if (keyLength == 0 || bytes > <u64>(end - at - <usize>PACKED_KEY)) break
+    outcome = PACKED_FULL
+    const key = ingest_reserve(buffer, keyLength, valueLength)
+    if (key == 0) break
+    outcome = PACKED_NOT_ASCENDING
+    memory.copy(key, at + <usize>PACKED_KEY, <usize>bytes)
+    if (isSorted != 0 && is_out_of_order(buffer, key, keyLength)) break
+    append(buffer, next_entry(buffer), key, keyLength, valueLength, KIND_VALUE)
+    at += <usize>PACKED_KEY + <usize>bytes
+    outcome = PACKED_DONE
+  }
+  store<u32>(buffer, outcome, INGEST_OUTCOME)
+  return at
 }
 
 function begin_block(buffer: usize, block: usize): void {

@@ -1,0 +1,158 @@
+/**
+ * What a bulk ingestion of unsorted entries keeps on disk until it is complete: one sorted run for each buffer, merged in
+ * the end into the tables that are installed. Main thread; workers sort and merge.
+ *
+ *     buffers ─→ runs, the oldest first ─→ (groups of runs, while there are too many) ─→ tables, in slices at once
+ *
+ * I1: of entries with the same key the one of the youngest run counts: the last one of the source.
+ * I2: runs are files that no manifest names: they go when they were merged, when the ingestion fails, or at the next open.
+ */
+import type {
+  CompactionJob,
+  IngestJob,
+  JobResult,
+  KeySlice,
+  OutputPlan,
+} from '../../shared/jobs/jobs.js'
+import { sampleKeys } from '../../shared/table/index-samples.js'
+import type { TableProposal } from '../../shared/table/table-proposal.js'
+import { abandonTables } from '../scheduling/flush-task.js'
+import { ingestPlan } from '../scheduling/ingest-task.js'
+import type { JobExecutor } from '../scheduling/job-executor.js'
+import { type KeySample, sliceKeys } from '../scheduling/key-slices.js'
+import { MergeControl, type MergeOptions } from '../scheduling/merge-control.js'
+import { runSlices } from '../scheduling/subcompactions.js'
+import type { TreeCore } from '../tree-core.js'
+import { type FullBuffer, removeTables } from './ingest-buffers.js'
+
+/** One run: its tables ascending by key. */
+export type SortedRun = readonly TableProposal[]
+
+/** Runs that are merged at a time: each takes a block and an index in the memory of every job. */
+const MERGE_WIDTH_MAX = 32
+
+/** Keys that a run offers to be cut at. */
+const SAMPLES_A_TABLE = 64
+
+/** A run is one table, however large. */
+const RUN_TABLE_BYTES = 1024 * 1024 * 1024
+
+/** The plan for files that are read once: nothing that costs time to write. */
+function runPlan(core: TreeCore, bytes: number): OutputPlan {
+  const plan = ingestPlan(core, bytes)
+  const none = { kind: 'none' } as const
+  const filter = { ...plan.shape.filter, bits: 0 }
+  const shape = { ...plan.shape, compression: none, indexCompression: none, filter, hashRatio: 0 }
+  return { ...plan, targetBytes: RUN_TABLE_BYTES, shape }
+}
+
+/** The job that sorts a buffer into a run. */
+export function sortJob(core: TreeCore, buffer: FullBuffer): Omit<IngestJob, 'region' | 'control'> {
+  return {
+    kind: 'ingest',
+    code: core.code.references,
+    watermark: 0,
+    isExact: false,
+    firstBlock: buffer.firstBlock,
+    blockCount: buffer.blockCount,
+    entryCount: buffer.entryCount,
+    isSorted: false,
+    output: runPlan(core, buffer.bytes),
+  }
+}
+
+/**
+ * Merges runs, the oldest first, into tables that are ready to be installed; the runs are gone afterwards. `parallelism`
+ * jobs at once.
+ */
+export async function mergeRuns(
+  core: TreeCore,
+  executor: JobExecutor,
+  runs: readonly SortedRun[],
+  parallelism: number,
+  options: MergeOptions,
+): Promise<{ readonly tables: SortedRun; readonly bytesWritten: number }> {
+  let left = runs.filter((run) => run.length > 0)
+  let bytesWritten = 0
+  try {
+    while (left.length > MERGE_WIDTH_MAX) {
+      // Neighbours in age, so that what comes of them has an age as well.
+      const group = left.slice(0, MERGE_WIDTH_MAX)
+      const bytes = bytesOf(group)
+      const result = await mergeGroup(core, executor, group, {
+        parallelism,
+        options,
+        plan: (share) => runPlan(core, bytes * share),
+      })
+      removeTables(core, group.flat())
+      left = [result.tables, ...left.slice(MERGE_WIDTH_MAX)]
+      bytesWritten += result.bytesWritten
+    }
+    const bytes = bytesOf(left)
+    const plan = (share: number): OutputPlan => ingestPlan(core, bytes * share)
+    const result = await mergeGroup(core, executor, left, { parallelism, options, plan })
+    return { tables: result.tables, bytesWritten: bytesWritten + result.bytesWritten }
+  } finally {
+    removeTables(core, left.flat())
+  }
+}
+
+interface GroupMerge {
+  readonly parallelism: number
+  readonly options: MergeOptions
+  /** The plan for a job that has this share of the keys. */
+  readonly plan: (share: number) => OutputPlan
+}
+
+function bytesOf(runs: readonly SortedRun[]): number {
+  return runs.flat().reduce((sum, { fileBytes }) => sum + fileBytes, 0)
+}
+
+async function mergeGroup(
+  core: TreeCore,
+  executor: JobExecutor,
+  runs: readonly SortedRun[],
+  { parallelism, options, plan }: GroupMerge,
+): Promise<JobResult> {
+  const bytes = bytesOf(runs)
+  using control = new MergeControl(core, bytes, options)
+  const slices = sliceKeys(samplesOf(core, runs.flat()), parallelism, core.order.compare)
+  const newestFirst = [...runs].reverse()
+  const jobOf = (slice: KeySlice): Omit<CompactionJob, 'region' | 'control'> => ({
+    kind: 'compaction',
+    isFiltering: false,
+    pace: core.pace.address,
+    code: core.code.references,
+    watermark: 0,
+    isExact: false,
+    isLastLevel: false,
+    ranges: { state: 0, unsure: [] },
+    outside: [],
+    lowestUnflushed: Number.MAX_SAFE_INTEGER,
+    dictionary: undefined,
+    slice,
+    runs: newestFirst.map((run) =>
+      run.map(({ id }) => ({
+        id,
+        path: `${core.tablesFolder()}/${id}`,
+        globalSeqno: 0,
+        restriction: undefined,
+      })),
+    ),
+    output: plan(1 / slices.length),
+  })
+  return runSlices(core, executor, slices, bytes, jobOf, control)
+}
+
+/** Keys of the runs, evenly spread. */
+function samplesOf(core: TreeCore, tables: readonly TableProposal[]): KeySample[] {
+  return tables.flatMap(({ id, checksum, fileBytes }): KeySample[] => {
+    const table = core.openTable({ id, checksum, globalSeqno: 0 })
+    try {
+      const keys = sampleKeys(core.shared, table.resident, SAMPLES_A_TABLE)
+      return keys.map((key) => ({ key, bytes: fileBytes / keys.length }))
+    } finally {
+      abandonTables([table])
+    }
+  })
+}
