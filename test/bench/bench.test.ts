@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { runBulk } from '../../bench/bulk.js'
 import { runLoad } from '../../bench/load.js'
 import { runPeers } from '../../bench/peers.js'
 import { runReads } from '../../bench/reads.js'
@@ -55,6 +56,12 @@ t.test('the load test finds every entry, in the memory that it may take', async 
   const failures = report.failures.filter((failure) => !failure.includes('resident'))
   test.strictSame(failures, [])
   test.ok(report.writeAmplification > 0)
+})
+
+t.test('every way of bulk ingestion brings every entry', async (test) => {
+  const figures = await runBulk({ num: 3000, keyBytes: 16, valueBytes: 100, rounds: 1 })
+  test.equal(figures.length, 8)
+  for (const { name, found } of figures) test.equal(found, 3000, name)
 })
 
 t.test('varve and the peers that are installed read the same', async (test) => {
