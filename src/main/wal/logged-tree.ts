@@ -8,7 +8,17 @@
  */
 import { typeError, VarveError } from '../../shared/base/errors.js'
 import type { FileSystem } from '../../shared/fs/file-system.js'
-import type { BytesLike, CloseOptions, FlushResult, Ingestion, Tree, WriteBatch } from '../index.js'
+import type {
+  BulkIngestOptions,
+  BulkSource,
+  BytesLike,
+  CloseOptions,
+  FlushResult,
+  Ingestion,
+  IngestionResult,
+  Tree,
+  WriteBatch,
+} from '../index.js'
 import type { Acknowledged, Durability, GroupCommit } from './group-commit.js'
 import type { LogWriter } from './log-writer.js'
 import { RecordType } from './record.js'
@@ -36,6 +46,7 @@ type Unlogged =
   | 'apply'
   | 'clear'
   | 'ingestion'
+  | 'bulkIngest'
   | 'close'
   | typeof Symbol.asyncDispose
 
@@ -158,6 +169,16 @@ export class LoggedTree implements AsyncDisposable {
     const finish = ingestion.finish.bind(ingestion)
     ingestion.finish = () => commit.exclusive(finish)
     return ingestion
+  }
+
+  /**
+   * A bulk ingestion of a whole source: not logged, as it is in tables when its promise resolves. Logged writes wait till
+   * then; use {@link ingestion} where they must not.
+   */
+  async bulkIngest(source: BulkSource, options?: BulkIngestOptions): Promise<IngestionResult> {
+    this.#requireOpen()
+    const { commit, tree } = this.#parts
+    return commit.exclusive(() => tree.bulkIngest(source, options))
   }
 
   /** Resolves when every write so far, 'memory' ones included, would survive the loss of power. */

@@ -297,3 +297,23 @@ t.test('an ingestion beside the log: neither is lost, nor hides the other', asyn
   await again.close()
   await db.close()
 })
+
+t.test('a bulk ingestion beside the log: writes wait, and none is lost', async (t) => {
+  const fs = new MemoryFileSystem()
+  const db = await openLogged('/db', manual(fs))
+  await db.merge('m', 'a')
+  const ingested = db.bulkIngest([
+    ['n', 'old'],
+    ['k', 'ingested'],
+    ['n', 'ingested'],
+  ])
+  const held = db.merge('m', 'b')
+  const { seqno } = await ingested
+  t.ok(Number(seqno) < (await held))
+  const expected = ['k,ingested', 'm,ab', 'n,ingested']
+  t.same([...db.tree.range()].map(String), expected)
+  const again = await openLogged('/db', manual(fs.crashClone({ keepUnsynced: 1, random: () => 0 })))
+  t.same([...again.tree.range()].map(String), expected)
+  await again.close()
+  await db.close()
+})
