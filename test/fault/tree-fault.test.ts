@@ -1,5 +1,6 @@
 // Every file call of opening, writing out, merging, reading and closing fails once, one after the other: the failure is
 // coded, nothing acknowledged is lost, the tree stays readable, and no memory, file or lock leaks.
+import { randomBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { processEnvironment } from '../../src/main/environment.js'
 import { open } from '../../src/main/open.js'
@@ -11,6 +12,7 @@ import { FaultFileSystem, failNth } from '../../src/shared/fs/fault-file-system.
 import { MemoryFileSystem } from '../../src/shared/fs/memory-file-system.js'
 import { CountingFileSystem } from '../support/counting-file-system.js'
 
+t.setTimeout(120_000)
 const { heap } = processEnvironment()
 const ROOT = '/data/db'
 const KEYS = 60
@@ -199,6 +201,27 @@ const SCENARIOS: Readonly<Record<string, (place: Place) => Promise<void>>> = {
     place.fs.setRule()
     checkOld(tree)
     if (outcome === 'failed') await retry(() => tree.compact(major({ targetBytes: 700 })))
+    checkOld(tree)
+    await attempt(() => tree.close())
+    await checkDisk(place, 'value')
+  },
+  async 'merge in tight slices'(place) {
+    const tree = await open(ROOT, { ...options, fs: place.fs })
+    tree.insert('new', 'value')
+    for (let i = 0; i < 20; i++) tree.insert(`large${i}`, randomBytes(3000))
+    await tree.flush()
+    // Room for a part of it.
+    tree.updateRuntimeConfig({
+      storageAdmissionCheck: true,
+      tightSpaceCompaction: true,
+      storageLimitBytes: tree.diskSpace() + 50_000,
+    })
+    place.arm()
+    let done = await attempt(() => tree.majorCompact())
+    place.fs.setRule()
+    checkOld(tree)
+    if (done === 'failed') done = await retry(() => tree.majorCompact())
+    if (done === 'passed' && place.memory.punchedBytes === 0) throw new Error('no hole')
     checkOld(tree)
     await attempt(() => tree.close())
     await checkDisk(place, 'value')

@@ -72,6 +72,23 @@ export class CountingFileSystem implements FileSystem {
     this.#inner.truncate(path, length)
   }
 
+  availableSpace(path: string): number {
+    return this.#inner.availableSpace?.(path) ?? Number.POSITIVE_INFINITY
+  }
+
+  punchHole(path: string, offset: number, length: number): void {
+    if (this.#inner.punchHole === undefined) throw new Error('no holes in this file system')
+    this.#inner.punchHole(path, offset, length)
+  }
+
+  canPunchHoles(path: string): boolean {
+    return this.#inner.canPunchHoles?.(path) ?? false
+  }
+
+  linkCount(path: string): number {
+    return this.#inner.linkCount?.(path) ?? 2
+  }
+
   syncDirectory(path: string): void {
     this.#inner.syncDirectory(path)
   }
