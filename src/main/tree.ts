@@ -20,6 +20,7 @@ import { sharedPool } from './scheduling/maintenance-pool.js'
 import type { MergeOptions } from './scheduling/merge-control.js'
 import { OrphanRemoval } from './scheduling/orphan-removal.js'
 import { Scheduler } from './scheduling/scheduler.js'
+import { TreeExecutor } from './scheduling/tree-executor.js'
 import { requireSeqno, type SequenceNumberGenerator } from './seqno-counter.js'
 import { Snapshot } from './snapshot.js'
 import { type DropBounds, dropRange, toKeyBounds } from './strategies/drop-range.js'
@@ -56,6 +57,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
   protected readonly reads: TreeReads
   protected readonly writer: Writer
   readonly #scheduler: Scheduler
+  readonly #lane: TreeExecutor
   readonly #ingestions = new Set<Ingestion>()
   readonly #operations = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
@@ -65,13 +67,15 @@ export class Tree extends WriteOperations implements AsyncDisposable {
   constructor(core: TreeCore) {
     super()
     this.core = core
+    const lane = new TreeExecutor(core, core.settings.pool ?? sharedPool())
+    this.#lane = lane
     const executor =
       core.fs.kind !== 'std' || core.code.isLocal
         ? new InProcessExecutor(core.shared, core.fs, core.code, {
             isSliced: core.code.isLocal,
             onJob: () => core.maintenance.localJobs++,
           })
-        : new OrphanRemoval(core.settings.pool ?? sharedPool(), core.fs)
+        : new OrphanRemoval(lane, core.fs)
     this.#scheduler = new Scheduler(core, executor, core.settings.strategy)
     this.reads = new TreeReads(core)
     this.writer = new Writer(core, () => this.#scheduler.poke())
@@ -324,18 +328,19 @@ export class Tree extends WriteOperations implements AsyncDisposable {
   }
 
   /**
-   * Makes merges stand still, within a block of where they are, until {@link resumeMaintenance}: also those that begin
-   * meanwhile. Flushes go on, since writes depend on them; closing the tree does not wait.
+   * Makes merges stand still, within a block of where they are, until {@link resumeMaintenance}: also those that a caller
+   * begins meanwhile. None begins by itself. Flushes go on, since writes depend on them; closing the tree does not wait. A
+   * process does not end while a merge stands still: resume, or close the tree.
    */
   pauseMaintenance(): void {
     this.core.requireWritable()
-    this.core.pace.words.setPaused(true)
+    this.#scheduler.pause()
   }
 
   /** Lets merges go on. */
   resumeMaintenance(): void {
     this.core.requireWritable()
-    this.core.pace.words.setPaused(false)
+    this.#scheduler.resume()
   }
 
   /** Resolves when no maintenance is queued or running. */
@@ -410,6 +415,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     // From here on writes are refused: none is accepted that the last flush would miss.
     core.beginClose()
     core.pace.endAll()
+    this.#lane.withdrawMerges()
     try {
       if (isFlushing) {
         const { active } = core.latest
@@ -422,6 +428,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
       for (const ingestion of this.#ingestions) await ingestion.abort()
       this.reads.dispose()
       await core.removalsDone()
+      this.#lane.close()
       core.close()
     }
   }

@@ -1,7 +1,7 @@
 /**
  * Flushes sealed memtables: builds the job, has it run, installs the proposal (semantics.md 8.2). Main thread.
  *
- * I1: one flush of a tree runs at a time; it takes all memtables that are sealed when it starts.
+ * I1: flushes of a tree may write their tables at once; they install in the order of their memtables (flush-line.ts).
  * I2: a failed flush changes nothing: the memtables stay sealed, readable, and are flushed again.
  * I3: what `clear` dropped while the job ran is not installed.
  * I4: `beforeFlush` has ended before the manifest names what was flushed, and 'flush' is emitted before anything else
@@ -12,6 +12,7 @@ import type { FlushJob, JobResult } from '../../shared/jobs/jobs.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Memtable } from '../version/memtable.js'
 import type { Table } from '../version/table.js'
+import type { FlushPart } from './flush-line.js'
 import type { JobExecutor } from './job-executor.js'
 import { HeldRanges } from './job-ranges.js'
 import { withJobMemory } from './job-region.js'
@@ -91,13 +92,20 @@ export function abandonTables(tables: readonly Table[]): void {
   }
 }
 
-/** Flushes what is sealed; undefined where nothing is. */
+/** The flush before this one failed: what this one wrote was given up, and its memtables are still sealed. */
+export const GIVEN_UP = Symbol('given up')
+
+/**
+ * Flushes a part of what is sealed, all of it where none is given; undefined where nothing is, or where it was cleared
+ * meanwhile. REQUIRES: without a part, no other flush runs or starts meanwhile.
+ */
 export async function runFlushTask(
   core: TreeCore,
   executor: JobExecutor,
   watermark: Watermark,
-): Promise<FlushResult | undefined> {
-  const sealed = core.latest.sealed
+  part?: FlushPart,
+): Promise<FlushResult | typeof GIVEN_UP | undefined> {
+  const sealed = part?.memtables ?? core.latest.sealed
   if (sealed.length === 0) return undefined
   core.requireInstallable()
   const highest = sealed.reduce((most, memtable) => Math.max(most, memtable.highestSeqno ?? 0), 0)
@@ -114,6 +122,10 @@ export async function runFlushTask(
     for (const memtable of sealed) memtable.release()
   }
   const tables = openProposals(core, result)
+  if (part !== undefined && !(await part.turn)) {
+    discardTables(tables)
+    return GIVEN_UP
+  }
   const { beforeFlush } = core.settings
   if (beforeFlush !== undefined) {
     try {
@@ -150,6 +162,9 @@ export async function runFlushTask(
     bytesWritten: result.bytesWritten,
     highestSeqno: highest,
   }
+  core.maintenance.flushes++
+  core.maintenance.memtablesFlushed += flushed.memtableCount
+  core.maintenance.flushBytesWritten += flushed.bytesWritten
   core.publish('flush', flushed)
   return flushed
 }

@@ -7,12 +7,16 @@ import type { FileSystem } from '../../shared/fs/file-system.js'
 import type { JobCode } from '../../shared/jobs/job-code.js'
 import type { Job, JobResult } from '../../shared/jobs/jobs.js'
 import type { SharedMemory } from '../../shared/memory/shared-memory.js'
+import type { JobPlace } from './job-line.js'
 
 export interface JobExecutor {
   /** Jobs that can run at once: a merge is not cut into more parts. */
   readonly parallelism: number
-  /** Runs `job` to its end. Rejects with the actor's error, code and details included. */
-  run(job: Job): Promise<JobResult>
+  /**
+   * Runs `job` to its end. Rejects with the actor's error, code and details included.
+   * @param place where in the line of a shared executor; what runs for one tree gives its own
+   */
+  run(job: Job, place?: JobPlace): Promise<JobResult>
 }
 
 /** The actors' module, loaded when the first job runs in process: main imports nothing of the workers' plane. */

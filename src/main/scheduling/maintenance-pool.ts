@@ -1,6 +1,7 @@
 /**
  * The worker threads of maintenance, shared by all trees of the process: started with the first job, unref'd while
- * idle, so that they never keep a process alive. The only importer of piscina. Main thread.
+ * idle, so that they never keep a process alive. Which job goes first is the line's to say (job-line.ts). The only
+ * importer of piscina. Main thread.
  *
  * I1: an error of a job keeps its code on the way back; a lost worker is VARVE_IO and costs that job only.
  * I2: the memory of a job is its caller's again only when the thread has ended: a lost worker is told of only then.
@@ -11,6 +12,7 @@ import { decodeError, type EncodedError, rangeError, VarveError } from '../../sh
 import type { Job, JobResult } from '../../shared/jobs/jobs.js'
 import { processEnvironment } from '../environment.js'
 import type { JobExecutor } from './job-executor.js'
+import { JobLine, type JobPlace } from './job-line.js'
 
 /** An idle worker goes after so long; starting one takes 50 ms. */
 const IDLE_TIMEOUT_MS = 10_000
@@ -23,24 +25,35 @@ type WorkerAnswer = { readonly result: JobResult } | { readonly error: EncodedEr
 
 export class MaintenancePool implements JobExecutor {
   readonly threads: number
+  /** Where jobs wait for a thread. */
+  readonly line: JobLine
   #pool: Piscina | undefined
   /** The ends of threads, by their ids; and of those that were told to end. */
   readonly #ends = new Map<number, Promise<void>>()
   readonly #ending = new Set<Promise<void>>()
 
-  /** @param options.threads worker threads at most, at least 1; default: the processors, 2 at least */
+  /**
+   * @param options.threads worker threads at most, at least 1; from 2 on merges leave one of them to flushes. Default: one
+   *   more than there are processors
+   */
   constructor(options: { readonly threads?: number } = {}) {
-    this.threads = options.threads ?? Math.max(2, availableParallelism())
+    this.threads = options.threads ?? availableParallelism() + 1
     if (!Number.isInteger(this.threads) || this.threads < 1) {
       throw rangeError(`a maintenance pool has 1 thread or more, not ${this.threads}`)
     }
+    this.line = new JobLine(this.threads)
   }
 
   get parallelism(): number {
-    return this.threads
+    return this.line.mergesMax
   }
 
-  async run(job: Job): Promise<JobResult> {
+  /** @param place its place in the line; the last, where it gives none */
+  async run(job: Job, place?: JobPlace): Promise<JobResult> {
+    return this.line.run(place, () => this.#run(job))
+  }
+
+  async #run(job: Job): Promise<JobResult> {
     const { memory } = processEnvironment().shared
     let answer: WorkerAnswer
     try {

@@ -1,37 +1,41 @@
 /**
- * Decides what maintenance of one tree runs when: flush before compaction, one flush at a time, so many compactions as
- * RuntimeConfig allows, failures retried with back-off. Main thread.
+ * Decides what maintenance of one tree runs when: so many flushes and compactions as RuntimeConfig allows, failures retried
+ * with back-off. Which job of all trees gets a thread first is decided elsewhere (job-line.ts). Main thread.
  *
  * I1: automatic work is asked for by {@link Scheduler.poke} only, and goes on until nothing is left to do.
- * I2: a failed job is reported once, and retried after a pause that doubles up to a limit.
+ * I2: a failed job is reported once, and retried after a pause that doubles up to a limit; flushes and compactions each
+ *     have a pause of their own, so that neither waits for the other's.
+ * I3: where the manifest is beyond use, nothing is begun any more: the first failure was told, and is told to callers.
  */
 import PQueue from 'p-queue'
 import { VarveError } from '../../shared/base/errors.js'
 import { MAX_SEQNO } from '../../shared/base/limits.js'
 import type { CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
-import type { FailureKind } from './background-failures.js'
+import { BackOff } from './back-off.js'
 import type { CompactionResult } from './compaction-result.js'
 import { type HiddenSet, runCompactionTask } from './compaction-task.js'
-import { type FlushResult, runFlushTask, type Watermark } from './flush-task.js'
+import { FlushLine, type FlushPart } from './flush-line.js'
+import { type FlushResult, GIVEN_UP, runFlushTask, type Watermark } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import type { MergeOptions } from './merge-control.js'
 
-const RETRY_FIRST_MS = 100
-const RETRY_LAST_MS = 10_000
+/** What is tried again where it fails. */
+type RetriedKind = 'flush' | 'compaction'
 
 export class Scheduler {
   readonly #core: TreeCore
   readonly #executor: JobExecutor
   readonly #strategy: CompactionStrategy
   readonly #hidden: HiddenSet = new Set()
-  /** Flushes of a tree install in order, so one runs at a time. */
-  readonly #flushes = new PQueue({ concurrency: 1 })
+  readonly #flushes = new FlushLine(() => this.#flushEnded())
   readonly #compactions: PQueue
-  #isFlushQueued = false
+  readonly #backOffs = {
+    flush: new BackOff(() => this.poke()),
+    compaction: new BackOff(() => this.poke()),
+  }
   #compactionsQueued = 0
-  #retryMs = RETRY_FIRST_MS
-  #retry: NodeJS.Timeout | undefined
+  #isPaused = false
   #isStopped = false
   /** Compactions that want to be alone, queued or running. */
   #aloneCount = 0
@@ -49,37 +53,44 @@ export class Scheduler {
     return this.#hidden.size > 0
   }
 
-  /** Something may be to do: queues it where maintenance is automatic. */
+  /** Something may be to do: begins it where maintenance is automatic. */
   poke(): void {
-    if (this.#isStopped || !this.#core.settings.isAutomatic || this.#retry !== undefined) return
-    if (this.#core.latest.sealed.length > 0 && !this.#isFlushQueued) {
-      this.#isFlushQueued = true
-      void this.#flushes.add(() => this.#flushOnce())
-    }
-    this.#compactions.concurrency = this.#core.runtime.compactionConcurrency
-    while (this.#compactionsQueued < this.#core.runtime.compactionConcurrency) {
-      this.#compactionsQueued++
-      void this.#compactions.add(() => this.#compactOnce())
-    }
+    const core = this.#core
+    this.#compactions.concurrency = core.runtime.compactionConcurrency
+    if (this.#isStopped || !core.settings.isAutomatic || !core.isInstallable) return
+    this.#pokeFlushes()
+    if (!this.#isPaused) this.#pokeCompactions()
+  }
+
+  /** No automatic compaction begins, and merges that run stand still. Flushes go on. */
+  pause(): void {
+    this.#isPaused = true
+    this.#core.pace.words.setPaused(true)
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#core.pace.words.setPaused(false)
+    this.poke()
   }
 
   /** Flushes everything sealed now. Rejects where it fails. */
   async flush(watermark?: number): Promise<FlushResult | undefined> {
-    return this.#flushes.add(() => {
+    return this.#flushes.alone(async () => {
       this.#requireRunning()
-      return this.#runFlush(this.#watermark(watermark))
+      const result = await this.#runFlush(this.#watermark(watermark))
+      return result === GIVEN_UP ? undefined : result
     })
   }
 
   /** Runs an install that must come between two flushes: none runs meanwhile but those that `work` runs itself. */
   async betweenFlushes<T>(work: (executor: JobExecutor) => Promise<T>): Promise<T> {
-    return this.#flushes.add(async () => {
+    return this.#flushes.alone(async () => {
       this.#requireRunning()
       try {
         return await work(this.#executor)
       } finally {
         this.#notify()
-        this.poke()
       }
     })
   }
@@ -125,14 +136,9 @@ export class Scheduler {
 
   /** Resolves when nothing is queued or running. */
   async idle(): Promise<void> {
-    while (
-      this.#flushes.size +
-        this.#flushes.pending +
-        this.#compactions.size +
-        this.#compactions.pending >
-      0
-    ) {
-      await Promise.all([this.#flushes.onIdle(), this.#compactions.onIdle()])
+    while (!this.#flushes.isIdle || this.#compactions.size + this.#compactions.pending > 0) {
+      if (!this.#flushes.isIdle) await this.#flushes.nextChange()
+      else await this.#compactions.onIdle()
     }
     await this.#core.removalsDone()
   }
@@ -140,7 +146,7 @@ export class Scheduler {
   /** Resolves after the next job that changed something or failed. */
   async nextChange(): Promise<void> {
     // Whoever waits may wait for the retry: the process must live to see it.
-    this.#retry?.ref()
+    this.#keepAlive(true)
     await new Promise<void>((resolve) => {
       this.#changeWaiters.add(resolve)
     })
@@ -156,57 +162,89 @@ export class Scheduler {
   async stop(): Promise<void> {
     this.#isStopped = true
     this.#core.pace.endAll()
-    clearTimeout(this.#retry)
-    this.#retry = undefined
+    for (const backOff of Object.values(this.#backOffs)) backOff.stop()
     this.#notify()
     await this.idle()
   }
 
-  async #flushOnce(): Promise<void> {
-    this.#isFlushQueued = false
-    await this.#attempt('flush', () => this.#runFlush(this.#watermark(undefined)))
+  #pokeFlushes(): void {
+    if (this.#backOffs.flush.isWaiting) return
+    const { latest, runtime } = this.#core
+    const flush = (part: FlushPart): Promise<boolean> => this.#flushPart(part)
+    while (this.#flushes.start(latest.sealed, runtime.flushConcurrency, flush));
+  }
+
+  #pokeCompactions(): void {
+    if (this.#backOffs.compaction.isWaiting) return
+    const { compactionConcurrency } = this.#core.runtime
+    while (this.#compactionsQueued < compactionConcurrency) {
+      this.#compactionsQueued++
+      void this.#compactions.add(() => this.#compactOnce())
+    }
+  }
+
+  #flushEnded(): void {
+    if (this.#core.isOpen) this.poke()
+  }
+
+  /** Flushes a part of what is sealed; true where it is installed, or was cleared. */
+  async #flushPart(part: FlushPart): Promise<boolean> {
+    let isDone = false
+    await this.#attempt('flush', async () => {
+      isDone = (await this.#runFlush(this.#watermark(undefined), part)) !== GIVEN_UP
+      return isDone
+    })
+    return isDone
   }
 
   async #compactOnce(): Promise<void> {
     this.#compactionsQueued--
-    if (this.#aloneCount > 0) return
+    if (this.#aloneCount > 0 || this.#isPaused) return
     await this.#attempt('compaction', async () => {
       const result = await this.#runCompaction(this.#strategy, this.#watermark(undefined))
       if (result.action !== 'nothing') this.poke()
+      return true
     })
   }
 
-  /** Runs automatic work; a failure is reported and tried again later. */
-  async #attempt(kind: FailureKind, work: () => Promise<unknown>): Promise<void> {
+  /** Runs automatic work, which says whether it was done; a failure is reported and tried again later. */
+  async #attempt(kind: RetriedKind, work: () => Promise<boolean>): Promise<void> {
     if (this.#isStopped) return
+    const core = this.#core
     try {
-      await work()
-      this.#core.failures.settle(kind)
-      this.#retryMs = RETRY_FIRST_MS
+      if (!(await work())) return
+      core.failures.settle(kind)
+      this.#backOffs[kind].noteSuccess()
     } catch (error) {
       // The tree closes: its merges were told to stop.
-      if (!this.#core.isOpen && VarveError.is(error, 'VARVE_ABORTED')) return
-      this.#core.reportError(error instanceof Error ? error : new Error(String(error)), kind)
-      this.#retryLater()
+      if (!core.isOpen && VarveError.is(error, 'VARVE_ABORTED')) return
+      this.#noteFailure(kind)
+      if (!isOfPoison(error)) {
+        core.reportError(error instanceof Error ? error : new Error(String(error)), kind)
+      }
+      if (!this.#isStopped && core.isInstallable) this.#backOffs[kind].noteFailure()
       this.#notify()
     }
   }
 
-  #retryLater(): void {
-    if (this.#retry !== undefined || this.#isStopped) return
-    this.#retry = setTimeout(() => {
-      this.#retry = undefined
-      this.poke()
-    }, this.#retryMs)
-    this.#retry.unref()
-    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS)
+  #noteFailure(kind: RetriedKind): void {
+    const { maintenance } = this.#core
+    if (kind === 'flush') maintenance.flushFailures++
+    else maintenance.compactionFailures++
   }
 
-  async #runFlush(watermark: Watermark): Promise<FlushResult | undefined> {
-    const result = await runFlushTask(this.#core, this.#executor, watermark)
-    if (result !== undefined) this.poke()
-    this.#notify()
-    return result
+  async #runFlush(
+    watermark: Watermark,
+    part?: FlushPart,
+  ): Promise<FlushResult | typeof GIVEN_UP | undefined> {
+    const { maintenance } = this.#core
+    maintenance.flushesRunning++
+    try {
+      return await runFlushTask(this.#core, this.#executor, watermark, part)
+    } finally {
+      maintenance.flushesRunning--
+      this.#notify()
+    }
   }
 
   async #runCompaction(
@@ -215,6 +253,7 @@ export class Scheduler {
     options?: MergeOptions,
   ): Promise<CompactionResult> {
     const core = this.#core
+    core.maintenance.compactionsRunning++
     try {
       const result = await runCompactionTask(
         core,
@@ -229,6 +268,7 @@ export class Scheduler {
         if (result.bytesRead > 0) this.#notify()
         return result
       }
+      this.#count(result)
       core.publish('compaction', result)
       this.#notify()
       // To its caller a compaction is over when the space of its inputs is free.
@@ -237,7 +277,22 @@ export class Scheduler {
     } catch (error) {
       this.#notify()
       throw error
+    } finally {
+      core.maintenance.compactionsRunning--
     }
+  }
+
+  #count({ action, bytesRead, bytesWritten }: CompactionResult): void {
+    const { maintenance } = this.#core
+    if (action === 'merged') maintenance.merges++
+    else if (action === 'moved') maintenance.moves++
+    else maintenance.drops++
+    maintenance.compactionBytesRead += bytesRead
+    maintenance.compactionBytesWritten += bytesWritten
+  }
+
+  #keepAlive(isWanted: boolean): void {
+    for (const backOff of Object.values(this.#backOffs)) backOff.keepAlive(isWanted)
   }
 
   /** @throws VARVE_CLOSED */
@@ -256,6 +311,11 @@ export class Scheduler {
   #notify(): void {
     for (const resolve of this.#changeWaiters) resolve()
     this.#changeWaiters.clear()
-    this.#retry?.unref()
+    this.#keepAlive(false)
   }
+}
+
+/** True for what says that the manifest failed before, which was told by whoever saw it fail. */
+function isOfPoison(error: unknown): boolean {
+  return VarveError.is(error) && error.details['reason'] === 'manifest-failed'
 }

@@ -15,12 +15,16 @@ export interface MaintenanceMetrics extends Readonly<MaintenanceCounts> {
 
 export class MaintenanceCounts {
   flushes = 0
+  /** Running now. */
+  flushesRunning = 0
   flushFailures = 0
   memtablesFlushed = 0
   flushBytesWritten = 0
   merges = 0
   moves = 0
   drops = 0
+  /** Decisions that are being carried out now. */
+  compactionsRunning = 0
   compactionFailures = 0
   compactionBytesRead = 0
   compactionBytesWritten = 0

@@ -18,7 +18,7 @@ import { codeOf, tableFiles, visibleLines } from '../../support/trees.js'
 const seed = runSeed()
 t.comment(`SEED=${seed}`)
 
-const pool = new MaintenancePool({ threads: 3 })
+const pool = new MaintenancePool({ threads: 4 })
 t.teardown(() => pool.close())
 
 const PARALLEL = { compactionThreads: 3, subcompactionMinBytes: 0 }
