@@ -1,4 +1,4 @@
-/** What runs when: flushes at once that install in order, two trees on one thread, pauses, retries, and settings in flight. */
+/** What runs when: flushes at once that install in order, two trees on one thread, pauses, retries, settings in flight. */
 
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
