@@ -84,14 +84,25 @@ export {
   type StorageStats,
   type StorageStatus,
 } from './statistics/storage-stats.js'
-export type { DropBounds } from './strategies/drop-range.js'
+export { type DropBounds, dropRange, type KeyBounds } from './strategies/drop-range.js'
+export { type EccHealOptions, eccHeal, type HealHints } from './strategies/ecc-heal.js'
 export { type FifoOptions, fifo } from './strategies/fifo.js'
 export { leveled } from './strategies/leveled.js'
-export { major } from './strategies/major.js'
+export type { LeveledOptions } from './strategies/leveled-options.js'
+export { type MajorOptions, major } from './strategies/major.js'
 export { moveDown } from './strategies/move-down.js'
 export { pullDown } from './strategies/pull-down.js'
 export { type SizeTieredOptions, sizeTiered } from './strategies/size-tiered.js'
-export type { CompactionStrategy } from './strategies/strategy.js'
+export type {
+  CompactionChoice,
+  CompactionInput,
+  CompactionStrategy,
+  StrategyRun,
+  StrategyRuns,
+  StrategyState,
+  StrategyTable,
+  StrategyVersion,
+} from './strategies/strategy.js'
 export {
   type CloseOptions,
   type CompactOptions,

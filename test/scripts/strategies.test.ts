@@ -1,13 +1,14 @@
 /**
  * Runs the strategy transcripts of `test/scripts/`. `define` sets the shape (support/level-text.ts);
  * `choose <strategy> option=value …` and `pending <strategy> …` ask about it. `now=` is the clock in
- * milliseconds; a list is `10/5`; keys are text.
+ * milliseconds; a list is `10/5`; keys are text. `hint <ids>` queues tables for `eccHeal`, `hints` lists them.
  */
 import { readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { dropRange } from '../../src/main/strategies/drop-range.js'
+import { eccHeal, type HealHints } from '../../src/main/strategies/ecc-heal.js'
 import { fifo } from '../../src/main/strategies/fifo.js'
 import { leveled } from '../../src/main/strategies/leveled.js'
 import { major } from '../../src/main/strategies/major.js'
@@ -38,6 +39,13 @@ function optionsOf({ options }: Step): any {
   return Object.fromEntries(values)
 }
 
+/** Ids of the tables that eccHeal is to rewrite: `hint` sets them, `hints` tells what is left. */
+let hints: number[] = []
+const queue: HealHints = {
+  take: () => hints.shift(),
+  putBack: (id) => void hints.push(id),
+}
+
 function strategyOf(step: Step): CompactionStrategy {
   const [, name = '', ...levels] = step.command.split(' ')
   const options = optionsOf(step)
@@ -50,6 +58,7 @@ function strategyOf(step: Step): CompactionStrategy {
     moveDown: () => moveDown(from, to),
     pullDown: () => pullDown(from, to),
     dropRange: () => dropRange(options),
+    eccHeal: () => (hints.length === 0 ? eccHeal() : eccHeal(queue, options)),
   }
   const make = makers[name]
   if (make === undefined) throw new SyntaxError(`line ${step.line}: no strategy ${name}`)
@@ -65,6 +74,11 @@ for (const subject of readdirSync(folder).filter((name) => !name.includes('.')))
         if (step.command === 'define') {
           shape = parseLevels(step.input)
           return printLevels(shape.version.levels)
+        }
+        if (step.command === 'hints') return hints.join(' ')
+        if (step.command.startsWith('hint ')) {
+          hints = step.command.split(' ').slice(1).map(Number)
+          return hints.join(' ')
         }
         const strategy = strategyOf(step)
         if (step.command.startsWith('pending'))

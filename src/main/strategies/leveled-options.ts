@@ -16,6 +16,11 @@ export interface LeveledOptions {
   readonly dynamicLevelBytes?: boolean
   /** Let a full L0 and a full L1 go to L2 in one merge. */
   readonly multiLevel?: boolean
+  /**
+   * Merge L0 into itself whenever it has several runs and too few tables to go down, as the Rust crate does: reads find
+   * one run there, and data is rewritten up to `l0Threshold` times more. By default only where that saves writes.
+   */
+  readonly eagerL0?: boolean
 }
 
 export type LeveledSettings = Required<LeveledOptions>
@@ -31,5 +36,6 @@ export function leveledSettings(options: LeveledOptions): LeveledSettings {
     levelRatios,
     dynamicLevelBytes: options.dynamicLevelBytes ?? false,
     multiLevel: options.multiLevel ?? false,
+    eagerL0: options.eagerL0 ?? false,
   }
 }
