@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { runAmplification } from '../../bench/amplification.js'
 import { runBulk } from '../../bench/bulk.js'
 import { runLoad } from '../../bench/load.js'
 import { runPeers } from '../../bench/peers.js'
@@ -27,6 +28,19 @@ t.test('every macro workload runs, and finds in each round what it found before'
     scanned.map(({ operations }) => operations),
     [2000, 2000],
   )
+})
+
+t.test('amplification is measured under every strategy', async (test) => {
+  const rows = await runAmplification({
+    ...{ num: 6000, reads: 300, memtableBytes: 256 * 1024 },
+    ...{ policies: [], withRocks: false },
+  })
+  test.equal(rows.length, 6)
+  for (const { policy, write, space, tables, blocks } of rows) {
+    test.ok(write > 1 && space > 1 && tables > 0 && blocks > 0, policy)
+  }
+  const major = rows.find(({ policy }) => policy.includes('major'))
+  test.equal(major?.tables, 1, 'one run is one table for each read')
 })
 
 t.test('every way to read the same keys finds the same', async (test) => {

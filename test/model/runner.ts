@@ -5,7 +5,7 @@
 import { leveled } from '../../src/main/strategies/leveled.js'
 import { major } from '../../src/main/strategies/major.js'
 import { sizeTiered } from '../../src/main/strategies/size-tiered.js'
-import type { MaintenanceOptions } from '../../src/main/tree.js'
+import type { MaintenanceOptions, Tree } from '../../src/main/tree.js'
 import { WriteBatch } from '../../src/main/writing/write-batch.js'
 import { prefixEnd } from '../../src/shared/base/key-order.js'
 import * as bulk from './bulk.js'
@@ -230,13 +230,14 @@ const ACTS: Readonly<Record<StepKind, Act>> = {
 /** Steps between two turns of the event loop. */
 const TURN_STEPS = 16
 
-/** Runs a program; what went wrong, or undefined. Leaves nothing open. */
+/** Runs a program; what went wrong, or undefined. Leaves nothing open. `onOpen` is shown every tree of it. */
 export async function runProgram(
   program: Program,
   set: OptionSet,
   place: Place,
+  onOpen?: (tree: Tree) => void,
 ): Promise<Failure | undefined> {
-  const session = new Session(place, set)
+  const session = new Session(place, set, onOpen)
   let at = 0
   try {
     await session.open()

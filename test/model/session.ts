@@ -55,9 +55,12 @@ export class Session {
   #sibling: Tree | undefined
   #set: OptionSet
   #needsDictionary = false
+  readonly #onOpen: (tree: Tree) => void
 
-  constructor(place: Place, set: OptionSet) {
+  /** @param onOpen is shown every tree that the session opens for its program */
+  constructor(place: Place, set: OptionSet, onOpen: (tree: Tree) => void = () => undefined) {
     this.place = place
+    this.#onOpen = onOpen
     this.#set = set
     this.model = new Model(set.order?.compare)
   }
@@ -103,6 +106,7 @@ export class Session {
         : { descriptorTable: new DescriptorTable(set.descriptors) }),
     }
     this.#tree = await open(this.place.root, { ...this.#options(), ...shared, ...extra })
+    this.#onOpen(this.#tree)
     if (set.hasSibling === true) await this.#openSibling(shared)
   }
 

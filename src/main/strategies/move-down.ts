@@ -1,5 +1,5 @@
 /** Lets one level down to another, for tests and tools (semantics.md 17.5). Pure; main thread. */
-import { orderOf, overlapsAny, rangeOfTable } from './key-range.js'
+import { orderOf, overlapping, overlapsAny, rangeOfTable } from './key-range.js'
 import { levelOption, requireDown } from './options.js'
 import { type CompactionStrategy, idsOf, isBusy, NOTHING, runsOf, tablesIn } from './strategy.js'
 
@@ -9,7 +9,7 @@ const TARGET_BYTES = 64_000_000
 /**
  * Moves all tables of level `from` to level `to` without rewriting them. Where they overlap each
  * other, they are merged into `to` instead, for a moved level is one run. Does nothing where `from`
- * is empty or one of its tables is being compacted.
+ * is empty or one of its tables, or of those that they meet in `to`, is being compacted.
  *
  * REQUIRES: no level between the two holds keys that `from` holds; data would go below older data.
  *
@@ -32,6 +32,11 @@ export function moveDown(from: number, to: number): CompactionStrategy {
       const tables = tablesIn(runs)
       if (tables.length === 0 || isBusy(tables, hidden)) return NOTHING
       const order = orderOf(version)
+      // What a running merge makes of them lands in front of all that lies in `to` by then.
+      const awaited = tables.flatMap((table) =>
+        overlapping(runsOf(version, to), rangeOfTable(table), order),
+      )
+      if (isBusy(awaited, hidden)) return NOTHING
       const overlap = runs.some((run, i) =>
         run.some((table) => overlapsAny(runs.slice(i + 1), rangeOfTable(table), order)),
       )

@@ -54,7 +54,7 @@ t.test('target sizes reach the merge', async (t) => {
   const { version } = parseLevels('L0: [2:a-f 1M] [1:a-f 1M]')
   const state = { hidden: new Set<number>(), nowMs: 0 }
   const sizes = [
-    leveled({ targetBytes: 7 }),
+    leveled({ targetBytes: 7, eagerL0: true }),
     sizeTiered({ minMergeWidth: 2, targetBytes: 7 }),
     major({ targetBytes: 7 }),
   ].map((strategy) => {
