@@ -37,7 +37,7 @@ t.test('amplification is measured under every strategy', async (test) => {
   })
   test.equal(rows.length, 6)
   for (const { policy, write, space, tables, blocks } of rows) {
-    test.ok(write > 1 && space > 1 && tables > 0 && blocks > 0, policy)
+    test.ok(write > 0.5 && space > 1 && tables > 0 && blocks > 0, policy)
   }
   const major = rows.find(({ policy }) => policy.includes('major'))
   test.equal(major?.tables, 1, 'one run is one table for each read')
