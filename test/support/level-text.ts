@@ -11,6 +11,7 @@
  * tables are left out.
  */
 
+import { SIZE_UNITS } from '../../src/main/statistics/level-text.js'
 import type {
   CompactionChoice,
   StrategyRuns,
@@ -19,29 +20,18 @@ import type {
 } from '../../src/main/strategies/strategy.js'
 import { LEVEL_COUNT } from '../../src/shared/base/limits.js'
 
+export { printLevels, printSize } from '../../src/main/statistics/level-text.js'
+
 /** A parsed shape. */
 export interface LevelShape {
   readonly version: StrategyVersion
   readonly hidden: ReadonlySet<number>
 }
 
-const UNITS = ['', 'K', 'M', 'G'] as const
-
 export function parseSize(text: string): number {
   const match = /^(\d+)([KMG]?)$/.exec(text)
   if (match === null) throw new SyntaxError(`not a size: ${text}`)
-  return Number(match[1]) * 1024 ** UNITS.indexOf(match[2] as (typeof UNITS)[number])
-}
-
-/** A size in its largest unit that leaves a whole number. */
-export function printSize(bytes: number): string {
-  let unit = 0
-  let value = bytes
-  while (unit < UNITS.length - 1 && value > 0 && value % 1024 === 0) {
-    value /= 1024
-    unit++
-  }
-  return `${Math.round(value)}${UNITS[unit]}`
+  return Number(match[1]) * 1024 ** SIZE_UNITS.indexOf(match[2] as (typeof SIZE_UNITS)[number])
 }
 
 function parseTable(text: string, hidden: Set<number>): StrategyTable {
@@ -91,21 +81,6 @@ export function parseLevels(text: string, levelCount = LEVEL_COUNT): LevelShape 
     else levels[Number(match[1])] = parseRuns(match[3] as string, hidden)
   }
   return { version: { levels, blobBytes }, hidden }
-}
-
-/** A table without what is hidden, old or linked: enough to recognise it. */
-function printTable({ id, keyMin, keyMax, fileBytes }: StrategyTable): string {
-  return `${id}:${Buffer.from(keyMin)}-${Buffer.from(keyMax)} ${printSize(fileBytes)}`
-}
-
-/** Writes the levels that have tables. */
-export function printLevels(levels: readonly StrategyRuns[]): string {
-  return levels
-    .flatMap((runs, level) => {
-      const texts = runs.map((run) => `[${run.map(printTable).join(', ')}]`)
-      return texts.length === 0 ? [] : [`L${level}: ${texts.join(' ')}`]
-    })
-    .join('\n')
 }
 
 /** A choice in one line: `merge 3 2 → L5 (canonical 1)`. */

@@ -13,6 +13,7 @@ import type { CompactionStrategy } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Memtable } from '../version/memtable.js'
 import type { Table } from '../version/table.js'
+import { printLevels } from './level-text.js'
 import { type Metrics, metricsOf } from './metrics.js'
 import {
   type ApproximateRangeStats,
@@ -61,6 +62,21 @@ export abstract class StatisticsOperations extends ReadOperations {
   /** The tables of each level, L0 first: what each holds and takes, and how it is read. Empty levels have no segments. */
   levelSegmentStats(): LevelStats[] {
     return levelStats(this.core)
+  }
+
+  /**
+   * The shape of the tree as text, for people: a line for each level that has tables, its runs newest first, each table
+   * as `id:smallest-largest size`.
+   *
+   * @example
+   * ```ts
+   * console.log(tree.printLevels())
+   * // L0: [12:a-f 20M] [9:c-k 20M]
+   * // L6: [3:a-c 64M, 4:d-k 64M]
+   * ```
+   */
+  printLevels(): string {
+    return printLevels(this.core.latest.version.levels)
   }
 
   // Entries.

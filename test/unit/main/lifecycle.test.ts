@@ -84,6 +84,7 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   tombstoneCount: (tree) => tree.tombstoneCount(),
   weakTombstoneCount: (tree) => tree.weakTombstoneCount(),
   compactionDebt: (tree) => tree.compactionDebt(),
+  printLevels: (tree) => tree.printLevels(),
   diskSpace: (tree) => tree.diskSpace(),
   filterSize: (tree) => tree.filterSize(),
   cacheStats: (tree) => tree.cacheStats(),
