@@ -9,8 +9,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { open } from '../../src/main/open.js'
 import type { Tree } from '../../src/main/tree.js'
+import { mergeOperators, readInt64 } from '../../src/shared/base/merge-operator.js'
 import type { Random } from '../support/random.js'
-import { BATCH_KEYS, SLOTS, slotKey } from './writer.js'
+import { BATCH_KEYS, ROWS, rowKey, SLOTS, slotKey, weakKey } from './writer.js'
 
 const WRITER = fileURLToPath(new URL('./writer.js', import.meta.url))
 
@@ -60,7 +61,29 @@ function checkTree(tree: Tree, acknowledged: number): number {
       if (found !== String(wanted)) throw new Error(`slot ${slot}: ${found}, not ${wanted}`)
     }
   }
+  checkKinds(tree, highest)
   return highest
+}
+
+/** What merges, range deletes and weak deletes of the batches up to `highest` leave. */
+function checkKinds(tree: Tree, highest: number): void {
+  const counted = tree.get('count')
+  if (counted === undefined) {
+    if (highest < 0) return
+    throw new Error('the count is missing')
+  }
+  if (Number(readInt64(counted)) !== highest + 1) {
+    throw new Error(`${readInt64(counted)} batches were counted, ${highest + 1} are there`)
+  }
+  for (let row = 0; row < Math.min(ROWS, highest + 1); row++) {
+    const wanted = highest - ((((highest - row) % ROWS) + ROWS) % ROWS)
+    const found = Array.from(tree.prefix(`row${row}/`), ([key, value]) => `${key} ${value}`)
+    if (found.join() !== `${rowKey(row, wanted % 9)} ${wanted}`) {
+      throw new Error(`row ${row} holds ${found.join()}, not ${wanted}`)
+    }
+  }
+  const weak = Array.from(tree.prefix('weak'), ([key]) => String(key))
+  if (weak.join() !== weakKey(highest)) throw new Error(`weakly deleted keys: ${weak.join()}`)
 }
 
 /** Temporary pointer files stay by the format; orphans beside a manifest without a log are set aside, not removed. */
@@ -97,7 +120,7 @@ export async function killRounds(
   for (let round = 0; round < rounds; round++) {
     const said = await runAndKill(folder, highest + 1, random)
     const wasThere = existsSync(folder)
-    const tree = await open(folder, { maintenance: 'manual' })
+    const tree = await open(folder, { maintenance: 'manual', mergeOperator: mergeOperators.add })
     try {
       const found = checkTree(tree, said)
       if (found < highest) throw new Error(`${highest} was there before, now ${found} is the last`)

@@ -56,6 +56,28 @@ async function maintain({ tree, snapshots }: Session, random: Random): Promise<v
   else await tree.majorCompact({ targetSize: 1 + random.below(10_000), ...options })
 }
 
+/**
+ * Deletes a key, and those that begin with it and a byte below 255: by a range, or one by one where the order of the set
+ * does not keep them together. What the batch writes itself stays.
+ */
+function removeBehind(
+  set: OptionSet,
+  batch: WriteBatch,
+  keys: readonly Buffer[],
+  start: Buffer,
+): void {
+  const end = Buffer.concat([start, Buffer.of(255)])
+  if (set.order === undefined) {
+    batch.removeRange(start, end)
+    return
+  }
+  const written = new Set(batch.entries.map(({ key }) => Buffer.from(key).toString('hex')))
+  for (const key of keys) {
+    if (Buffer.compare(key, start) < 0 || Buffer.compare(key, end) >= 0) continue
+    if (!written.has(key.toString('hex'))) batch.remove(key)
+  }
+}
+
 /** The answers of a tree to the stream of the seed. */
 async function answers(set: OptionSet, number: number): Promise<string[]> {
   const fs = set.where === 'memory' ? new MemoryFileSystem() : undefined
@@ -72,9 +94,12 @@ async function answers(set: OptionSet, number: number): Promise<string[]> {
         for (let n = stream.below(3); n >= 0; n--) {
           const key = stream.pick(keys)
           const [size, tag] = [stream.u32(), stream.u32()]
-          if ((key.at(-1) as number) % 4 === checkpoint % 4) batch.remove(key)
+          const kind = ((key.at(-1) as number) + checkpoint) % 5
+          if (kind === 0) batch.remove(key)
+          else if (kind === 1) batch.merge(key, makeValue(size, tag).subarray(0, 60))
           else batch.insert(key, makeValue(size, tag).subarray(0, 20_000))
         }
+        if (stream.chance(0.04)) removeBehind(set, batch, keys, stream.pick(keys))
         await applyPatiently(session, batch)
         if (schedule.chance(0.02)) await maintain(session, schedule)
       }

@@ -10,6 +10,7 @@ import { major } from '../../src/main/strategies/major.js'
 import type { Tree } from '../../src/main/tree.js'
 import { WriteBatch } from '../../src/main/writing/write-batch.js'
 import { VarveError } from '../../src/shared/base/errors.js'
+import { mergeOperators } from '../../src/shared/base/merge-operator.js'
 import { FaultFileSystem, type FileOperation } from '../../src/shared/fs/fault-file-system.js'
 import { MemoryFileSystem } from '../../src/shared/fs/memory-file-system.js'
 import { Model, type ModelWrite } from '../model/model.js'
@@ -72,6 +73,7 @@ export async function simulateCrashes(random: Random, steps: number): Promise<Cr
   const options: OpenOptions = {
     fs,
     maintenance: 'manual',
+    mergeOperator: mergeOperators.append,
     blockSize: random.pick([64, 4096]),
     manifestLogRotateBytes: random.pick([0, 300, 1 << 20]),
     syncMode: random.pick(['normal', 'full']),
@@ -124,20 +126,42 @@ export async function simulateCrashes(random: Random, steps: number): Promise<Cr
   return report
 }
 
+/** A write of a random kind. Keys named `weak` are only ever inserted where they are not there, and deleted weakly. */
+function someWrite(model: Model, random: Random): ModelWrite {
+  const value = Buffer.from(random.bytes(random.below(300)))
+  const number = random.below(40)
+  if (number < 8) {
+    const key = Buffer.from(`weak${number}`)
+    return model.isLive(key) ? { key, value: undefined, form: 'weak' } : { key, value }
+  }
+  const key = Buffer.from(`key${number}`)
+  const kind = random.below(10)
+  if (kind < 3) return { key, value: undefined }
+  return kind < 5 ? { key, value: value.subarray(0, 20), form: 'merge' } : { key, value }
+}
+
 function writeSome(tree: Tree, model: Model, random: Random): void {
   const writes = new Map<string, ModelWrite>()
   for (let i = 1 + random.below(8); i > 0; i--) {
-    const key = Buffer.from(`key${random.below(40)}`)
-    const isRemoved = random.chance(0.25)
-    const value = isRemoved ? undefined : Buffer.from(random.bytes(random.below(300)))
-    writes.set(String(key), { key, value })
+    const write = someWrite(model, random)
+    writes.set(String(write.key), write)
   }
   const batch = new WriteBatch()
-  for (const { key, value } of writes.values()) {
-    if (value === undefined) batch.remove(key)
+  for (const { key, value, form } of writes.values()) {
+    if (form === 'weak') batch.removeWeak(key)
+    else if (value === undefined) batch.remove(key)
+    else if (form === 'merge') batch.merge(key, value)
     else batch.insert(key, value)
   }
-  model.write(tree.seqno.get(), [...writes.values()])
+  const seqno = tree.seqno.get()
+  model.write(seqno, [...writes.values()])
+  if (random.chance(0.15)) {
+    const [start, end] = [`key${random.below(40)}`, `key${random.below(40)}x`].map((key) =>
+      Buffer.from(key),
+    ) as [Buffer, Buffer]
+    model.removeRange(seqno, { start, end })
+    batch.removeRange(start, end)
+  }
   tree.apply(batch)
 }
 
