@@ -337,7 +337,7 @@ export class TreeCore extends EventEmitter {
   }
 
   /** Reports a failure of background work, once. */
-  reportError(error: Error, kind: FailureKind = 'other'): void {
+  reportError(error: Error, kind: FailureKind): void {
     this.failures.note(kind, error)
     this.publish('error', error)
   }

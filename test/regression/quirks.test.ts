@@ -157,7 +157,12 @@ t.test('16: range tombstones that have been applied in the last level are gone',
   await tree.close()
   const decoded = decodeTree(folder)
   const left = decoded.tables.reduce((sum, { table }) => sum + table.rangeTombstones.length, 0)
-  t.equal(left, 0)
+  t.equal(left, 0, 'no range tombstone is left')
+  t.equal(
+    decoded.tables.reduce((sum, { table }) => sum + table.entries.length, 0),
+    1,
+    'nor what they hid',
+  )
   t.same(linesOfPairs(decoded.visible(LATEST)), linesOfPairs([[utf8('m'), utf8('new')]]))
 })
 

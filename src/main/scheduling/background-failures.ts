@@ -4,8 +4,8 @@
  * I1: an error stays until the next success of its own kind: a flush that succeeds hides no failing compaction.
  */
 
-/** `other`: what went wrong beside a job that succeeded, such as a merge operator that refused. */
-export type FailureKind = 'flush' | 'compaction' | 'other'
+/** `fold`: the merge operator refused in a job that went on; it stands until the next job in which it does not. */
+export type FailureKind = 'flush' | 'compaction' | 'fold'
 
 export class BackgroundFailures {
   /** In order of their last failures. */

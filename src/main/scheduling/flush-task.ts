@@ -58,7 +58,8 @@ export function collectedBelow(
 
 /** Tells of a merge operator that refused: what it refused was kept, so the job did not fail. */
 export function reportFoldFailure(core: TreeCore, { foldFailure }: JobResult): void {
-  if (foldFailure !== undefined) core.reportError(decodeError(foldFailure))
+  if (foldFailure === undefined) core.failures.settle('fold')
+  else core.reportError(decodeError(foldFailure), 'fold')
 }
 
 /** Opens all proposed tables, or none. */
