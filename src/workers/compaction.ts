@@ -95,13 +95,20 @@ function keptRanges(
 
 /**
  * The parts of range tombstones inside the slice. Cut right behind its last key: in the order of bytes nothing lies
- * between that and the next slice.
+ * between that and the next slice. In other orders a slice ends inside none of them.
  */
 function clipToSlice(
   tombstones: readonly RangeTombstone[],
   { after, upTo }: KeySlice,
-  { compare }: KeyOrder,
+  { compare, isBytes }: KeyOrder,
 ): RangeTombstone[] {
+  if (!isBytes) {
+    return tombstones.filter(
+      ({ start }) =>
+        (after === undefined || compare(start, after) > 0) &&
+        (upTo === undefined || compare(start, upTo) <= 0),
+    )
+  }
   const from = after === undefined ? undefined : successor(after)
   const until = upTo === undefined ? undefined : successor(upTo)
   return tombstones

@@ -11,6 +11,7 @@
  * I2: a slice ends where a block ends, and an input is left from the next key on that any input has: its blocks before that
  *     key are used up whole.
  */
+import { assert } from '../../shared/base/errors.js'
 import { successor } from '../../shared/base/key-order.js'
 import type { KeySlice } from '../../shared/jobs/jobs.js'
 import { cutKeys } from '../../shared/table/index-samples.js'
@@ -32,20 +33,18 @@ import {
 import { freeBytes } from './space-gate.js'
 
 /** What a table takes beside its data: meta twice, and what keeps them apart. */
-const TABLE_OVERHEAD_BYTES = 16 * 1024
+const TABLE_OVERHEAD_BYTES = 8 * 1024
 
 /** The part of the room that data may take: the rest is for index and filter, and for a block more of each input. */
 const DATA_SHARE = 0.75
 
 /** Whether a merge of `tables` can be done in slices: there is something to cut, and what is used up can be given back. */
 export function canCut(core: TreeCore, tables: readonly Table[]): boolean {
-  const { fs, order } = core
+  const { fs } = core
   const [first] = tables
   if (first === undefined || fs.punchHole === undefined || fs.linkCount === undefined) return false
   if (fs.canPunchHoles?.(first.path) === false) return false
-  // Range deletes cannot be cut where an order has no key right behind another one.
-  const hasRanges = tables.some(({ resident }) => resident.rangeTombstones.length > 0)
-  return (order.isBytes || !hasRanges) && samplesOf(core, tables).length >= 2
+  return samplesOf(core, tables).length >= 2
 }
 
 /** Merges as much as there is room for. */
@@ -87,17 +86,48 @@ export async function mergeInTightSpace(
   return { action: 'merged', destination, tablesIn, tablesOut, bytesRead, bytesWritten }
 }
 
-/** The keys at which the inputs can be cut, ascending, with the bytes that lie between each and the one before. */
-function samplesOf(core: TreeCore, tables: readonly Table[]): KeySample[] {
+/** A key, the bytes that lie between it and the one before, and whether the inputs can be cut behind it. */
+interface Sample extends KeySample {
+  readonly isCut: boolean
+}
+
+/** The keys that blocks of the inputs end with, ascending. */
+function samplesOf(core: TreeCore, tables: readonly Table[]): Sample[] {
+  const { compare, isBytes } = core.order
+  // A range delete cannot be cut where an order has no key right behind another one.
+  const ranges = isBytes ? [] : tables.flatMap(({ resident }) => resident.rangeTombstones)
+  const isCut = (key: Uint8Array): boolean =>
+    !ranges.some(({ start, end }) => compare(start, key) <= 0 && compare(key, end) < 0)
   return tables
     .flatMap(({ resident }) => cutKeys(core.workspace, core.loader, resident))
-    .sort((a, b) => core.order.compare(a.key, b.key))
+    .map(({ key, bytes }) => ({ key, bytes, isCut: isCut(key) }))
+    .sort((a, b) => compare(a.key, b.key))
+}
+
+/** Where what is left of the inputs begins. */
+function boundaryBehind(
+  core: TreeCore,
+  tables: readonly Table[],
+  upTo: Uint8Array,
+  nextKey: Uint8Array | undefined,
+): Uint8Array {
+  if (nextKey !== undefined) return nextKey
+  // Only range deletes are left of them.
+  const { compare, isBytes } = core.order
+  if (isBytes) return successor(upTo)
+  const starts = tables
+    .flatMap(({ resident }) => resident.rangeTombstones.map(({ start }) => start))
+    .filter((start) => compare(start, upTo) > 0)
+    .sort(compare)
+  const [first] = starts
+  assert(first !== undefined, 'what is not used up has an entry or a range delete left')
+  return first
 }
 
 /** As many of the keys behind `after` as there is room for; undefined where that is none. */
 function nextSlice(
   core: TreeCore,
-  samples: readonly KeySample[],
+  samples: readonly Sample[],
   after: Uint8Array | undefined,
 ): KeySlice | undefined {
   const { compare } = core.order
@@ -105,12 +135,12 @@ function nextSlice(
   const last = samples.at(-1)
   let sum = 0
   let upTo: Uint8Array | undefined
-  for (const { key, bytes } of samples) {
+  for (const { key, bytes, isCut } of samples) {
     if (after !== undefined && compare(key, after) <= 0) continue
     sum += bytes
     if (sum > room) return upTo === undefined ? undefined : { after, upTo }
     // Behind the last key of all lies nothing that a cut could leave.
-    if (last !== undefined && compare(key, last.key) < 0) upTo = key
+    if (isCut && last !== undefined && compare(key, last.key) < 0) upTo = key
   }
   return sum > room ? undefined : { after, upTo: undefined }
 }
@@ -133,8 +163,7 @@ function installSlice(
       const { restriction = table.keyMin, record, life } = table
       const isTouched = upTo !== undefined && compare(restriction, upTo) <= 0
       if (consumed.includes(table) || !isTouched) continue
-      // Where only range deletes are left of the inputs, the order is that of bytes.
-      const view = core.openTable(record, result.nextKey ?? successor(upTo), life)
+      const view = core.openTable(record, boundaryBehind(core, tables, upTo, result.nextKey), life)
       views.push(view)
       restricted.set(table.id, view)
     }

@@ -92,7 +92,7 @@ export interface CompactionJob extends JobBase {
   readonly runs: readonly (readonly TableInput[])[]
   /** True: the tree's compaction filter is asked. */
   readonly isFiltering: boolean
-  /** What of the keys is this job's. Where it is not all of them, the order is that of bytes or no run has range deletes. */
+  /** What of the keys is this job's. Where the order is not that of bytes, it ends inside no range delete. */
   readonly slice: KeySlice
   /** True where nothing lies below the output: tombstones that cover nothing more go. */
   readonly isLastLevel: boolean

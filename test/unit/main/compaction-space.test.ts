@@ -35,19 +35,29 @@ interface Filling {
   readonly flushes?: number
   readonly keys?: number
   readonly withRanges?: boolean
+  /** Range deletes of so many keys; undefined for any number. */
+  readonly span?: number
 }
 
 /** Flushes of overlapping keys, about a megabyte together. */
 async function fill(tree: Tree, random: Random, filling: Filling = {}): Promise<void> {
-  const { flushes = 4, keys = 400, withRanges = false } = filling
-  const key = (): string => `key${String(random.below(keys)).padStart(5, '0')}`
+  const { flushes = 4, keys = 400, withRanges = false, span } = filling
+  const keyOf = (i: number): string => `key${String(i).padStart(5, '0')}`
+  const key = (): string => keyOf(random.below(keys))
+  const removeRange = (): void => {
+    const from = random.below(keys)
+    const to = span === undefined ? random.below(keys) : from + span
+    // One of the two is the wrong way round in the tree's order, and deletes nothing.
+    tree.removeRange(keyOf(from), keyOf(to))
+    tree.removeRange(keyOf(to), keyOf(from))
+  }
   for (let flush = 0; flush < flushes; flush++) {
     for (let i = 0; i < keys; i++) {
       const kind = random.below(20)
       if (kind < 14) tree.insert(key(), `value ${flush} ${i} ${'x'.repeat(random.below(1200))}`)
       else if (kind < 16) tree.merge(key(), `+${i}`)
       else if (kind < 18) tree.remove(key())
-      else if (withRanges && random.chance(0.1)) tree.removeRange(key(), key())
+      else if (withRanges && random.chance(0.1)) removeRange()
     }
     await tree.flush({ gcWatermark: 0 })
   }
@@ -134,6 +144,11 @@ const KINDS: readonly (readonly [string, OpenOptions, Filling])[] = [
   ['several tables', {}, {}],
   ['with range deletes', {}, { withRanges: true }],
   ['reverse order', { comparator: comparators.reverse }, {}],
+  [
+    'reverse order with range deletes',
+    { comparator: comparators.reverse, blockSize: 512 },
+    { withRanges: true, keys: 500, span: 9 },
+  ],
   ['large values in small blocks', { blockSize: 64 }, { keys: 300 }],
   [
     'two-level index',
