@@ -11,8 +11,8 @@
  *                       └──── close ────→ closed
  *
  * I1: when `commit` returns, the version survives a power cut; when it throws before touching the
- *     disk (VARVE_UNSUPPORTED), nothing happened; any other throw leaves memory and disk possibly
- *     apart, so the writer fails for good.
+ *     disk (VARVE_UNSUPPORTED), or the disk was full and what it took was taken off again, nothing
+ *     happened; any other throw leaves memory and disk possibly apart, so the writer fails for good.
  * I2: a torn tail that was tolerated is copied aside and cut off before the first change: what is
  *     appended is read again.
  * I3: no snapshot of more than 255 runs in a level; no edit of more than 64 KiB. Whichever fits is
@@ -42,7 +42,7 @@ import {
 import { editLogPath, snapshotPath, tablesFolder } from './directory-layout.js'
 import type { RecoveredManifest } from './manifest-reader.js'
 import { copyTailAside, setAside } from './quarantine.js'
-import { installSnapshot } from './snapshot-file.js'
+import { installSnapshot, switchToSnapshot, writeSnapshot } from './snapshot-file.js'
 
 /** Log length from which on a change rotates: 1 MiB, upstream's default. 0 rotates every time. */
 export const ROTATE_BYTES_DEFAULT = 1024 * 1024
@@ -72,6 +72,8 @@ export class ManifestWriter {
   #hasTornTail: boolean
   #isLogNameDurable = false
   #failure: unknown
+  /** The commit that failed has left nothing behind: a full disk, and what it took is off again. */
+  #isUndone = false
   #isClosed = false
 
   private constructor(
@@ -181,12 +183,13 @@ export class ManifestWriter {
     const image = this.#mustRotate(next, edit.length)
       ? encodeSnapshot(next, this.#options)
       : undefined
+    this.#isUndone = false
     try {
       if (this.#hasTornTail) this.#cutTornTail()
       if (image === undefined) this.#append(edit)
       else this.#rotate(next.id, image)
     } catch (error) {
-      this.#failure = error
+      if (!this.#isUndone) this.#failure = error
       throw error
     }
     this.#version = next
@@ -244,11 +247,11 @@ export class ManifestWriter {
   #append(edit: Uint8Array): void {
     const frame = encodeFrame(edit, this.#options.codec.hasher)
     const path = editLogPath(this.#root, this.#snapshotId)
-    this.#log ??= this.#fs.openAppend(path)
     try {
+      this.#log ??= this.#fs.openAppend(path)
       this.#log.write(frame)
     } catch (error) {
-      this.#cutBack(path)
+      this.#isUndone = this.#cutBack(path) && VarveError.is(error, 'VARVE_STORAGE_FULL')
       throw error
     }
     this.#log.sync(this.#syncMode)
@@ -257,19 +260,35 @@ export class ManifestWriter {
     this.#logBytes += frame.length
   }
 
-  /** A full disk took a part of a record: takes it off again, so that the next open finds no torn tail. */
-  #cutBack(path: string): void {
+  /**
+   * A full disk took a part of a record: takes it off again, so that the next open finds no torn tail. True where it is
+   * off for sure. The next record opens the file anew: this one's position is behind what is gone.
+   */
+  #cutBack(path: string): boolean {
+    const log = this.#log
+    this.#log = undefined
     try {
+      if (log === undefined) return true
       this.#fs.truncate(path, this.#logBytes)
-      this.#log?.sync(this.#syncMode)
+      log.sync(this.#syncMode)
+      return true
     } catch {
       // The failed write is the one to report; a torn tail is what recovery modes are for.
+      return false
+    } finally {
+      log?.close()
     }
   }
 
   #rotate(id: number, image: SnapshotImage): void {
     const { hasher } = this.#options.codec
-    installSnapshot(this.#fs, this.#root, { id, image }, { hasher, syncMode: this.#syncMode })
+    try {
+      writeSnapshot(this.#fs, this.#root, id, image, this.#syncMode)
+    } catch (error) {
+      this.#isUndone = VarveError.is(error, 'VARVE_STORAGE_FULL') && this.#removeStray(id)
+      throw error
+    }
+    switchToSnapshot(this.#fs, this.#root, { id, image }, { hasher, syncMode: this.#syncMode })
     const old = this.#snapshotId
     this.#log?.close()
     this.#log = undefined
@@ -282,6 +301,16 @@ export class ManifestWriter {
       } catch {
         // Stale from here on; the next open sweeps it.
       }
+    }
+  }
+
+  /** Removes a snapshot that nothing names; true where it is gone. */
+  #removeStray(id: number): boolean {
+    try {
+      this.#fs.remove(snapshotPath(this.#root, id))
+      return true
+    } catch {
+      return false
     }
   }
 

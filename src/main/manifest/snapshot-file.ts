@@ -22,13 +22,24 @@ export function installSnapshot(
   snapshot: { readonly id: number; readonly image: SnapshotImage },
   options: { readonly hasher: Hasher; readonly syncMode: SyncMode },
 ): void {
+  writeSnapshot(fs, root, snapshot.id, snapshot.image, options.syncMode)
+  switchToSnapshot(fs, root, snapshot, options)
+}
+
+/** Makes a snapshot that is durable the current one. */
+export function switchToSnapshot(
+  fs: FileSystem,
+  root: string,
+  snapshot: { readonly id: number; readonly image: SnapshotImage },
+  options: { readonly hasher: Hasher; readonly syncMode: SyncMode },
+): void {
   const { id, image } = snapshot
-  writeSnapshot(fs, root, id, image, options.syncMode)
   const digest = canonicalDigest(id, image.footer, options.hasher)
   replaceCurrent(fs, root, { snapshotId: id, digest }, options.syncMode)
 }
 
-function writeSnapshot(
+/** Writes a snapshot that nothing names yet, and makes it durable. */
+export function writeSnapshot(
   fs: FileSystem,
   root: string,
   id: number,

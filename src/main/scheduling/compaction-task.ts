@@ -8,7 +8,7 @@ import type { CompactionInput, CompactionStrategy } from '../strategies/strategy
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 import { type CompactionResult, NOTHING } from './compaction-result.js'
-import { abandonTables, type Watermark } from './flush-task.js'
+import { giveUpTables, type Watermark } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import { MergeControl, type MergeOptions } from './merge-control.js'
 import { findTables, installMerged, retireInputs, runMerge } from './merge-job.js'
@@ -95,7 +95,7 @@ async function merge(
     const next = core.latest.version.withMerged(ids, outputs, input.destination)
     installMerged(core, next, tables, result, watermark)
   } catch (error) {
-    abandonTables(outputs)
+    giveUpTables(core, outputs)
     throw error
   }
   retireInputs(core, tables, result, watermark)

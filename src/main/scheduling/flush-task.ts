@@ -93,6 +93,12 @@ export function abandonTables(tables: readonly Table[]): void {
   }
 }
 
+/** Lets go of tables whose installation failed, and of their files where the manifest surely does not name them. */
+export function giveUpTables(core: TreeCore, tables: readonly Table[]): void {
+  if (core.isInstallable) discardTables(tables)
+  else abandonTables(tables)
+}
+
 /** The flush before this one failed: what this one wrote was given up, and its memtables are still sealed. */
 export const GIVEN_UP = Symbol('given up')
 
@@ -151,7 +157,7 @@ export async function runFlushTask(
       collectedBelow(result, watermark, highest),
     )
   } catch (error) {
-    abandonTables(tables)
+    giveUpTables(core, tables)
     throw error
   }
   core.history.collect(watermark.seqno)

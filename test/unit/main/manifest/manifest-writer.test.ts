@@ -176,7 +176,7 @@ t.test('resuming an intact manifest appends behind it', async (t) => {
 })
 
 t.test('a failed write fails the writer for good', async (t) => {
-  for (const operation of ['write', 'sync', 'syncDirectory'] as const) {
+  for (const operation of ['sync', 'syncDirectory'] as const) {
     const { fs: inner, writer: first } = create()
     first.close()
     const fs = new FaultFileSystem(inner, failOn(operation, { errno: 'ENOSPC', times: 1 }))
@@ -189,6 +189,42 @@ t.test('a failed write fails the writer for good', async (t) => {
       cause: { code: 'VARVE_STORAGE_FULL' },
     })
     t.equal(writer.version.id, 0)
+  }
+})
+
+t.test('a full disk fails a commit, and nothing else: what it took is off again', async (t) => {
+  const full = { code: 'VARVE_STORAGE_FULL' }
+  for (const rotateBytes of [0, 1024 * 1024]) {
+    for (const writtenBytes of [0, 7]) {
+      const { fs: inner, writer: first } = create()
+      first.close()
+      const fs = new FaultFileSystem(inner)
+      const writer = ManifestWriter.resume(fs, '/db', read(inner), { ...options, rotateBytes })
+      writer.commit(version(1, [1]))
+      const files = inner.list('/db').map(({ name }) => name)
+      fs.setRule(({ operation }) =>
+        operation === 'write' ? { errno: 'ENOSPC', writtenBytes } : undefined,
+      )
+      for (let i = 0; i < 2; i++) t.throws(() => writer.commit(version(2, [1, 2])), full)
+      fs.setRule()
+      t.equal(writer.failure, undefined)
+      t.equal(writer.version.id, 1)
+      t.equal(read(inner).version.id, 1)
+      t.same(
+        inner.list('/db').map(({ name }) => name),
+        files,
+      )
+      writer.commit(version(2, [1, 2]))
+      t.equal(describe(read(inner).version), describe(version(2, [1, 2])))
+      // What cannot be taken off again fails the writer for good.
+      fs.setRule(({ operation }) =>
+        ['write', 'truncate', 'remove'].includes(operation) ? { errno: 'ENOSPC' } : undefined,
+      )
+      t.throws(() => writer.commit(version(3, [1])), full)
+      fs.setRule()
+      t.throws(() => writer.commit(version(3, [1])), { code: 'VARVE_IO', cause: full })
+      writer.close()
+    }
   }
 })
 
