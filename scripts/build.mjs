@@ -1,8 +1,6 @@
-// Builds everything that `build/` holds, in order: the WebAssembly kernel, the TypeScript sources,
-// and, where a C compiler and Node's headers are at hand, the optional native addon. A missing
-// compiler costs a feature, never the build. Builds everything that `build/` holds, in order: the
-// WebAssembly kernel, the TypeScript sources, and, where a C++ compiler and Node's headers are at
-// hand, the optional native addon. A missing compiler costs a feature, never the build.
+// Builds everything that `build/` holds, in order: the WebAssembly kernel, the TypeScript sources, and, where a C++
+// compiler and Node's headers are at hand, the optional native addon. A missing compiler costs a feature, never the
+// build.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
