@@ -3,6 +3,9 @@
  *
  * A job cannot ask for more while it runs, so one that runs out is run again with twice as much: what it needs is a few
  * times its longest value, which nobody knows before. Only what is used of a region is ever touched.
+ *
+ * I1: a job for which there is no room while others have theirs waits until one of them gives its own back: many trees
+ *     that are maintained at once fail for nothing. Who has a region waits for no other one's, so some job always ends.
  */
 import { VarveError } from '../../shared/base/errors.js'
 import type { JobRegion } from '../../shared/jobs/jobs.js'
@@ -20,6 +23,23 @@ export interface JobMemory {
   readonly control: number
 }
 
+/** Regions that are given out, and who waits for one, in order of arrival. */
+interface RegionUse {
+  count: number
+  readonly waiters: (() => void)[]
+}
+
+const uses = new WeakMap<Environment, RegionUse>()
+
+function useOf(environment: Environment): RegionUse {
+  let use = uses.get(environment)
+  if (use === undefined) {
+    use = { count: 0, waiters: [] }
+    uses.set(environment, use)
+  }
+  return use
+}
+
 /**
  * Runs `work` with a region of its own, again with a larger one as long as it runs out.
  * @throws VARVE_OUT_OF_MEMORY
@@ -30,8 +50,9 @@ export async function withJobMemory<T>(
 ): Promise<T> {
   let bytes = REGION_BYTES_FIRST
   for (;;) {
+    const start = await takeRegion(environment, bytes)
     try {
-      return await withRegion(environment, bytes, work)
+      return await withRegion(environment, { start, bytes }, work)
     } catch (error) {
       if (!VarveError.is(error, 'VARVE_OUT_OF_MEMORY') || bytes * 2 > REGION_BYTES_LAST) throw error
       bytes *= 2
@@ -39,18 +60,36 @@ export async function withJobMemory<T>(
   }
 }
 
+/** A region of `bytes` with control words before it; waits for one where there is none but may be. */
+async function takeRegion(environment: Environment, bytes: number): Promise<number> {
+  const use = useOf(environment)
+  for (;;) {
+    try {
+      // From the top: write buffers come and go at the bottom.
+      const start = environment.heap.allocate(JOB_CONTROL_BYTES + bytes, 'top')
+      use.count++
+      return start
+    } catch (error) {
+      if (use.count === 0) throw error
+    }
+    await new Promise<void>((resolve) => use.waiters.push(resolve))
+  }
+}
+
 async function withRegion<T>(
-  { heap, shared }: Environment,
-  bytes: number,
+  environment: Environment,
+  { start, bytes }: { readonly start: number; readonly bytes: number },
   work: (memory: JobMemory) => Promise<T>,
 ): Promise<T> {
-  // From the top: write buffers come and go at the bottom.
-  const start = heap.allocate(JOB_CONTROL_BYTES + bytes, 'top')
+  const { heap, shared } = environment
   shared.bytes.fill(0, start, start + JOB_CONTROL_BYTES)
   try {
     const region = { start: start + JOB_CONTROL_BYTES, end: start + JOB_CONTROL_BYTES + bytes }
     return await work({ region, control: start })
   } finally {
     heap.free(start)
+    const use = useOf(environment)
+    use.count--
+    for (const resolve of use.waiters.splice(0)) resolve()
   }
 }
