@@ -3,7 +3,7 @@
  * (uniform keys, every entry of the same size) over a simulated tree, one compaction at a time until
  * nothing is left to do after each flush.
  *
- *     node build/bench/policy/simulate.js
+ *     node build/bench/policy/simulate.js [folder for plots]
  *
  * - write amplification: bytes of all tables written, flushes included, per byte flushed
  * - space amplification: bytes of all tables per byte of the newest entries, after the last flush
@@ -14,12 +14,15 @@
  *
  * Sizes are scaled down: only their ratios to the memtable count.
  */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { leveled } from '../../src/main/strategies/leveled.js'
 import { sizeTiered } from '../../src/main/strategies/size-tiered.js'
 import type { CompactionStrategy } from '../../src/main/strategies/strategy.js'
 import { Random } from '../../test/support/random.js'
 import { SimulatedTree } from '../../test/support/simulated-tree.js'
+import { plot } from './plot.js'
 
 export interface Workload {
   readonly flushes: number
@@ -28,6 +31,16 @@ export interface Workload {
   /** Different keys. */
   readonly keySpace: number
   readonly seed: number
+}
+
+/** A tree after one of its flushes, with nothing left to compact. */
+export interface PolicyPoint {
+  /** Flushes so far. */
+  readonly flushes: number
+  readonly write: number
+  readonly space: number
+  /** Sorted runs. */
+  readonly read: number
 }
 
 export interface PolicyRow {
@@ -41,17 +54,20 @@ export interface PolicyRow {
   readonly moves: number
   /** Largest single merge, in memtables. */
   readonly rewrite: number
+  /** What it was after each flush. */
+  readonly points: readonly PolicyPoint[]
 }
 
 const ENTRY_BYTES = 100
 
-const FULL: Workload = { flushes: 400, entriesPerFlush: 500, keySpace: 200_000, seed: 1 }
+export const FULL: Workload = { flushes: 400, entriesPerFlush: 500, keySpace: 200_000, seed: 1 }
 const TINY: Workload = { flushes: 40, entriesPerFlush: 50, keySpace: 2_000, seed: 1 }
 
 /** The policies of the table; a table's target size is that of a memtable. */
 export function policies(targetBytes: number): [name: string, strategy: CompactionStrategy][] {
   return [
     ['leveled', leveled({ targetBytes })],
+    ['leveled, eager L0', leveled({ targetBytes, eagerL0: true })],
     ['leveled, L0 of 8', leveled({ targetBytes, l0Threshold: 8 })],
     ['leveled, ratio 4', leveled({ targetBytes, levelRatios: [4] })],
     ['leveled, dynamic', leveled({ targetBytes, dynamicLevelBytes: true })],
@@ -69,10 +85,7 @@ export function simulate(
 ): PolicyRow {
   const random = new Random(workload.seed)
   const tree = new SimulatedTree(ENTRY_BYTES)
-  let runsSum = 0
-  let runsMax = 0
-  let space = 0
-  let spaceMax = 0
+  const points: PolicyPoint[] = []
   let largestMerge = 0
   for (let i = 0; i < workload.flushes; i++) {
     const keys = Array.from({ length: workload.entriesPerFlush }, () =>
@@ -80,24 +93,27 @@ export function simulate(
     )
     tree.flush(keys)
     largestMerge = Math.max(largestMerge, compactAll(tree, strategy))
-    const runs = tree.version.levels.reduce((sum, level) => sum + level.length, 0)
-    runsSum += runs
-    runsMax = Math.max(runsMax, runs)
     const bytes = tree.tables.reduce((sum, { fileBytes }) => sum + fileBytes, 0)
-    space = bytes / (tree.keyCount * ENTRY_BYTES)
-    spaceMax = Math.max(spaceMax, space)
+    points.push({
+      flushes: i + 1,
+      write: (tree.flushedBytes + tree.mergedBytes) / tree.flushedBytes,
+      space: bytes / (tree.keyCount * ENTRY_BYTES),
+      read: tree.version.levels.reduce((sum, level) => sum + level.length, 0),
+    })
   }
   tree.audit()
+  const last = points[points.length - 1] as PolicyPoint
   return {
     policy,
-    writeAmplification: (tree.flushedBytes + tree.mergedBytes) / tree.flushedBytes,
-    spaceAmplification: space,
-    spaceAmplificationMax: spaceMax,
-    runs: runsSum / workload.flushes,
-    runsMax,
+    writeAmplification: last.write,
+    spaceAmplification: last.space,
+    spaceAmplificationMax: Math.max(...points.map(({ space }) => space)),
+    runs: points.reduce((sum, { read }) => sum + read, 0) / points.length,
+    runsMax: Math.max(...points.map(({ read }) => read)),
     merges: tree.merges,
     moves: tree.moves,
     rewrite: largestMerge / (workload.entriesPerFlush * ENTRY_BYTES),
+    points,
   }
 }
 
@@ -156,9 +172,15 @@ export function formatRows(rows: readonly PolicyRow[]): string {
     .join('\n')
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
+async function main(): Promise<void> {
   const { flushes, entriesPerFlush, keySpace, seed } = FULL
   console.log(`fillrandom: ${flushes} flushes of ${entriesPerFlush} entries over ${keySpace} keys,`)
   console.log(`seed ${seed}; target size of tables: one memtable`)
-  console.log(formatRows(compare(FULL)))
+  const rows = compare(FULL)
+  console.log(formatRows(rows))
+  const [, , folder] = process.argv
+  if (folder === undefined) return
+  for (const [name, svg] of await plot(rows)) writeFileSync(join(folder, `policy-${name}.svg`), svg)
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main()

@@ -35,7 +35,7 @@ t.test('amplification is measured under every strategy', async (test) => {
     ...{ num: 6000, reads: 300, memtableBytes: 256 * 1024 },
     ...{ policies: [], withRocks: false },
   })
-  test.equal(rows.length, 6)
+  test.equal(rows.length, 7)
   for (const { policy, write, space, tables, blocks } of rows) {
     test.ok(write > 0.5 && space > 1 && tables > 0 && blocks > 0, policy)
   }

@@ -1,5 +1,6 @@
 /** The policy simulator runs, and its figures are possible and ordered as the policies promise. */
 import t from 'tap'
+import { plot } from '../../bench/policy/plot.js'
 import { formatRows, runTiny } from '../../bench/policy/simulate.js'
 
 t.test('every policy of the simulator serves the workload', async (t) => {
@@ -18,4 +19,17 @@ t.test('every policy of the simulator serves the workload', async (t) => {
 
 t.test('the same seed gives the same figures', async (t) => {
   t.strictSame(runTiny(), runTiny())
+})
+
+t.test('the costs over time become pictures', async (t) => {
+  const rows = runTiny()
+  const pictures = await plot(rows)
+  t.strictSame(
+    pictures.map(([name]) => name),
+    ['write', 'space', 'read'],
+  )
+  for (const [name, svg] of pictures) {
+    t.ok(svg.startsWith('<svg'), name)
+    for (const { policy } of rows) t.ok(svg.includes(policy), `${name} has a line for ${policy}`)
+  }
 })

@@ -3,7 +3,8 @@
  * and caches whose keys grow with time (semantics.md 17.3). Nothing is ever rewritten. Pure; main
  * thread.
  *
- * I1: a table is dropped only with everything older, so an old value never reappears.
+ * I1: a table is dropped only with everything older, so an old value never reappears. Seqnos tell what is older: a clock
+ *     that was put back, or a table written long before it was ingested, must not let a newer value go first.
  */
 import { rangeError } from '../../shared/base/errors.js'
 import { integerOption } from './options.js'
@@ -29,7 +30,8 @@ export interface FifoOptions {
 /**
  * Drops what is older than `ttlSeconds`, then the oldest of the rest until the tree fits `limit`.
  * Looks at L0 only, and does nothing while a table of it is being compacted. Age is the time at
- * which a table was written, by the engine's clock; a clock that says 0 expires nothing.
+ * which a table was written, by the engine's clock, and no table counts as younger than one of newer data; a clock that
+ * says 0 expires nothing. Blobs count with the table that refers to them, where there are any.
  *
  * @param options limits of size and age; see {@link FifoOptions}
  * @throws RangeError where `limit` is not an integer or `ttlSeconds` not finite, or one is negative
@@ -58,7 +60,16 @@ export function fifo(options: FifoOptions): CompactionStrategy {
 }
 
 function byAge(left: StrategyTable, right: StrategyTable): number {
-  return left.createdAtMs - right.createdAtMs || left.id - right.id
+  return left.highestSeqno - right.highestSeqno || left.id - right.id
+}
+
+/** When each table was written at the latest: no later than any of newer data. */
+function writtenAt(oldestFirst: readonly StrategyTable[]): number[] {
+  const times = oldestFirst.map(({ createdAtMs }) => createdAtMs)
+  for (let i = times.length - 2; i >= 0; i--) {
+    times[i] = Math.min(times[i] as number, times[i + 1] as number)
+  }
+  return times
 }
 
 /** The oldest tables, as many as age and size ask for. */
@@ -69,9 +80,10 @@ function oldestToDrop(
   expiresMs: number | undefined,
 ): StrategyTable[] {
   let bytes = bytesOf(oldestFirst) + (version.blobBytes ?? 0)
+  const times = writtenAt(oldestFirst)
   const dropped: StrategyTable[] = []
-  for (const table of oldestFirst) {
-    const isExpired = expiresMs !== undefined && table.createdAtMs <= expiresMs
+  for (const [i, table] of oldestFirst.entries()) {
+    const isExpired = expiresMs !== undefined && (times[i] as number) <= expiresMs
     if (!isExpired && bytes <= limitBytes) break
     bytes -= table.fileBytes + (table.linkedBlobBytes ?? 0)
     dropped.push(table)
