@@ -2,14 +2,24 @@
  * What to bring from a level that is too large to the next one (semantics.md 17.1 step 7). Pure.
  *
  * In order: the most neighbouring tables that meet nothing below, for a move; the cheapest merge of
- * neighbours below with what lies inside their range above; the cheapest merge of one table with
- * everything that it meets. The last one is for tables that stick out of the next level's range or
- * span more of it than a merge should take: they would never go down otherwise.
+ * neighbours below with what lies inside their range above, or of one table with everything that it
+ * meets, whichever costs less: a table may stick out of the next level's range, or span more of it
+ * than a merge should take.
+ *
+ * Cheapest is what rewrites least for each byte that goes down. The crate takes the merge of fewest
+ * bytes, which often brings next to nothing down: it writes a sixth more in all (bench/policy).
  *
  * I1: what is picked is a completed selection (`selection.ts`) without a hidden table.
  */
 import type { CompareKeys } from '../../shared/base/key-order.js'
-import { contained, containedBounds, type KeyRange, overlapsAny } from './key-range.js'
+import {
+  contained,
+  containedBounds,
+  type KeyRange,
+  overlapping,
+  overlapsAny,
+  rangeOfTable,
+} from './key-range.js'
 import { closeSelection, type Selection } from './selection.js'
 import {
   bytesOf,
@@ -19,8 +29,11 @@ import {
   type StrategyTable,
 } from './strategy.js'
 
-/** How much of the next level a merge takes, in tables of target size, where it has the choice. */
-const MERGE_TARGETS_MAX = 50
+/**
+ * How much of the next level a merge takes, in tables of target size, where it has the choice. The crate's 50 lets single
+ * merges take gigabytes; beyond a handful of tables a byte that goes down costs no less (bench/policy).
+ */
+const MERGE_TARGETS_MAX = 6
 
 /** Two neighbouring levels and what is known of them. */
 export interface LevelPair {
@@ -39,7 +52,7 @@ export interface LevelPick {
 
 interface Candidate {
   readonly tables: readonly StrategyTable[]
-  /** Bytes to read, about as many as to write. */
+  /** Bytes to read, about as many as to write, for each byte that goes down. */
   readonly cost: number
 }
 
@@ -49,8 +62,8 @@ export function pickBetween(pair: LevelPair): LevelPick | undefined {
   // Tables of several runs may have to be merged with each other.
   if (window !== undefined)
     return { kind: pair.source.length === 1 ? 'move' : 'merge', tables: window }
-  const tables = cheapestMerge(pair) ?? cheapestSingle(pair)
-  return tables === undefined ? undefined : { kind: 'merge', tables }
+  const best = cheaper(cheapestMerge(pair), cheapestSingle(pair))
+  return best === undefined ? undefined : { kind: 'merge', tables: best.tables }
 }
 
 /** The longest stretch of tables of one run, the leftmost of its length, that meets nothing below. */
@@ -92,25 +105,25 @@ function freeTables(
 }
 
 /** The cheapest merge over a stretch of the next level with what it covers of this one. */
-function cheapestMerge(pair: LevelPair): readonly StrategyTable[] | undefined {
+function cheapestMerge(pair: LevelPair): Candidate | undefined {
   const bytesMax = MERGE_TARGETS_MAX * pair.targetBytes
   let best: Candidate | undefined
   for (const run of pair.destination) {
     const bytesBefore = runningSum(run, ({ fileBytes }) => fileBytes)
     const hiddenBefore = runningSum(run, ({ id }) => (pair.hidden.has(id) ? 1 : 0))
-    // Longer stretches contain shorter ones: once all of one length cost too much, longer ones do.
+    // Longer stretches contain shorter ones: once all of one length are too large, longer ones are.
     for (let length = 1, isOpen = true; isOpen && length <= run.length; length++) {
       isOpen = false
       for (let from = 0; from + length <= run.length; from++) {
         const bytes = (bytesBefore[from + length] as number) - (bytesBefore[from] as number)
-        if (bytes > bytesMax || (best !== undefined && bytes >= best.cost)) continue
+        if (length > 1 && bytes > bytesMax) continue
         isOpen = true
         if (hiddenBefore[from + length] !== hiddenBefore[from]) continue
         best = cheaper(best, mergeOver(pair, run, from, from + length))
       }
     }
   }
-  return best?.tables
+  return best
 }
 
 /** The merge over one stretch of the next level; undefined where nothing would go down or all may not. */
@@ -139,19 +152,25 @@ function mergeOver(
 }
 
 /** The cheapest merge of a single table, completed, however much it meets. */
-function cheapestSingle(pair: LevelPair): readonly StrategyTable[] | undefined {
+function cheapestSingle(pair: LevelPair): Candidate | undefined {
   const { source, destination, hidden, order } = pair
+  const isSimple = source.length === 1 && destination.length <= 1
   let best: Candidate | undefined
   for (const table of source.flat()) {
     if (hidden.has(table.id)) continue
-    best = cheaper(best, candidate(closeSelection([table], source, destination, order), hidden))
+    // Of single runs nothing else can come along, and levels have thousands of tables.
+    const selection = isSimple
+      ? { source: [table], destination: overlapping(destination, rangeOfTable(table), order) }
+      : closeSelection([table], source, destination, order)
+    best = cheaper(best, candidate(selection, hidden))
   }
-  return best?.tables
+  return best
 }
 
 function candidate(selection: Selection, hidden: ReadonlySet<number>): Candidate | undefined {
   const tables = [...selection.source, ...selection.destination]
-  return isBusy(tables, hidden) ? undefined : { tables, cost: bytesOf(tables) }
+  if (isBusy(tables, hidden)) return undefined
+  return { tables, cost: bytesOf(tables) / Math.max(1, bytesOf(selection.source)) }
 }
 
 /** The cheaper one, the earlier one where they cost the same. */
