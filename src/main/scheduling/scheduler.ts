@@ -240,7 +240,13 @@ export class Scheduler {
     const { maintenance } = this.#core
     maintenance.flushesRunning++
     try {
-      return await runFlushTask(this.#core, this.#executor, watermark, part)
+      const result = await runFlushTask(this.#core, this.#executor, watermark, part)
+      if (result !== undefined && result !== GIVEN_UP) {
+        // Whoever asked for it: what kept flushes from succeeding is over.
+        this.#backOffs.flush.stop()
+        this.#backOffs.flush.noteSuccess()
+      }
+      return result
     } finally {
       maintenance.flushesRunning--
       this.#notify()
