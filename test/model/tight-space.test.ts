@@ -64,6 +64,8 @@ function beginReading(tree: Tree, random: Random): Reader {
   }
 }
 
+let punchedBytes = 0
+
 for (let program = 0; program < 12; program++) {
   t.test(`program ${program}`, async (t) => {
     const before = heap.usedBytes
@@ -113,7 +115,12 @@ for (let program = 0; program < 12; program++) {
     }
     for (const reader of readers) reader.end()
     await tree.close()
-    t.ok(merges > 0, `${merges} merges, ${fs.punchedBytes} bytes punched`)
+    t.comment(`${merges} merges, ${fs.punchedBytes} bytes punched`)
+    punchedBytes += fs.punchedBytes
     t.equal(heap.usedBytes, before)
   })
 }
+
+t.test('merges in slices were among them', async (t) => {
+  t.ok(punchedBytes > 0)
+})

@@ -2,19 +2,32 @@
  * What a tree takes on its disk, and what is left (semantics.md 12.2, 12.3). From metadata alone. Main thread.
  */
 import { isMissing } from '../../shared/fs/file-system.js'
+import { freeBytes } from '../scheduling/space-gate.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 
 /** Bytes that a compaction in slices needs at the least. */
 const TIGHT_COMPACTION_BYTES = 1024 * 1024
 
-/** What the storage of a tree is busy with. */
-export type StorageStatus = 'healthy' | 'compactionInProgress'
+/**
+ * What the storage of a tree is busy with, or short of. Whether there is room is told only with
+ * `RuntimeConfig.storageAdmissionCheck`, and where something bounds it: for a merge of the largest level as a whole, or in
+ * slices at most; `readOnlyOutOfSpace` while `tryInsert` and the like are refused, whatever else goes on.
+ */
+export type StorageStatus =
+  | 'healthy'
+  | 'compactionInProgress'
+  | 'fullCompactionAvailable'
+  | 'tightCompactionAvailable'
+  | 'readOnlyOutOfSpace'
 
 export interface StorageStats {
   /** Bytes of table files. */
   readonly usedBytes: number
-  /** What it may take: what it uses, and what its disk has left. Undefined where that has no limit. */
+  /**
+   * What it may take: what it uses and what its disk has left, `RuntimeConfig.storageLimitBytes` at most. Undefined where
+   * neither has a limit.
+   */
   readonly capacityBytes: number | undefined
   readonly availableBytes: number | undefined
   /** True where a compaction in slices finds the room that it needs. */
@@ -99,7 +112,10 @@ export function storageStats(core: TreeCore, isCompacting: boolean): StorageStat
   const itemCount = levels.reduce((sum, level) => sum + level.itemCount, 0)
   const tableCount = levels.reduce((sum, level) => sum + level.segmentCount, 0)
   const averageEntryBytes = itemCount === 0 ? 0 : usedBytes / itemCount
-  const availableBytes = availableOf(core)
+  const capacityBytes = capacityOf(core, usedBytes)
+  const availableBytes =
+    capacityBytes === undefined ? undefined : Math.max(0, capacityBytes - usedBytes)
+  const fullCompactionBytes = levels.reduce((most, level) => Math.max(most, level.usedBytes), 0)
   const metas = [...core.latest.version.tables()].map(({ table }) => table.resident.table.meta)
   // A table of the crate's that does not tell has 0.
   const hasSums = itemCount > 0 && metas.every(({ keyBytes }) => keyBytes > 0)
@@ -108,10 +124,10 @@ export function storageStats(core: TreeCore, isCompacting: boolean): StorageStat
   const reclaimable = metas.reduce((sum, meta) => sum + meta.weakTombstoneReclaimable, 0)
   return {
     usedBytes,
-    capacityBytes: availableBytes === undefined ? undefined : usedBytes + availableBytes,
+    capacityBytes,
     availableBytes,
     isCompactionPossible: availableBytes === undefined || availableBytes >= TIGHT_COMPACTION_BYTES,
-    fullCompactionBytes: levels.reduce((most, level) => Math.max(most, level.usedBytes), 0),
+    fullCompactionBytes,
     tightCompactionBytes: TIGHT_COMPACTION_BYTES,
     itemCount,
     tableCount,
@@ -119,7 +135,7 @@ export function storageStats(core: TreeCore, isCompacting: boolean): StorageStat
     averageKeyBytes: average(metas.map(({ keyBytes }) => keyBytes)),
     averageValueBytes: average(metas.map(({ valueBytes }) => valueBytes)),
     reclaimableBytesEstimate: Math.round(reclaimable * averageEntryBytes),
-    status: isCompacting ? 'compactionInProgress' : 'healthy',
+    status: statusOf(core, isCompacting, fullCompactionBytes),
   }
 }
 
@@ -127,6 +143,26 @@ export function storageStats(core: TreeCore, isCompacting: boolean): StorageStat
 export function estimatedRemainingEntries(stats: StorageStats, budgetBytes: number): number {
   if (stats.averageEntryBytes === 0) return 0
   return Math.floor(budgetBytes / stats.averageEntryBytes)
+}
+
+function statusOf(
+  core: TreeCore,
+  isCompacting: boolean,
+  fullCompactionBytes: number,
+): StorageStatus {
+  if (core.budget.excess() !== undefined) return 'readOnlyOutOfSpace'
+  if (isCompacting) return 'compactionInProgress'
+  if (!core.runtime.storageAdmissionCheck) return 'healthy'
+  const free = freeBytes(core)
+  if (free === Number.POSITIVE_INFINITY) return 'healthy'
+  return fullCompactionBytes <= free ? 'fullCompactionAvailable' : 'tightCompactionAvailable'
+}
+
+function capacityOf(core: TreeCore, usedBytes: number): number | undefined {
+  const free = availableOf(core)
+  const quota = core.runtime.storageLimitBytes
+  if (free === undefined) return quota
+  return Math.min(quota ?? Number.POSITIVE_INFINITY, usedBytes + free)
 }
 
 /** Free bytes where the tables are; undefined where there is no limit, or the file system does not tell. */

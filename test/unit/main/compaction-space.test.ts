@@ -124,6 +124,33 @@ t.test('`compaction_space_admission`: of one run the smallest neighbours that fi
   await tree.close()
 })
 
+t.test('`compaction_space_admission`: the status tells what there is room for', async (t) => {
+  const fs = new MemoryFileSystem({ capacityBytes: 1 << 30 })
+  const tree = await open('/db', { ...base, fs })
+  await fill(tree, new Random(seed), { flushes: 8 })
+  await tree.majorCompact()
+  const used = tree.diskSpace()
+  const statusAt = (storageLimitBytes: number): string => {
+    tree.updateRuntimeConfig({ storageLimitBytes })
+    return tree.storageStats().status
+  }
+  t.equal(statusAt(used), 'healthy', 'nobody asked')
+  t.match(tree.storageStats(), { capacityBytes: used, availableBytes: 0 })
+  tree.updateRuntimeConfig(GATED)
+  const reserve = 1024 * 1024
+  t.equal(statusAt(used + Math.max(used, reserve)), 'fullCompactionAvailable')
+  t.equal(statusAt(used + reserve - 1), 'readOnlyOutOfSpace')
+  t.throws(() => tree.tryInsert('a', 'b'), { code: 'VARVE_STORAGE_FULL' })
+  t.equal(statusAt(1 << 29), 'fullCompactionAvailable')
+  for (let i = 0; tree.diskSpace() <= 2 * reserve; i++) {
+    for (let k = 0; k < 200; k++) tree.insert(`more ${i} ${k}`, 'x'.repeat(2000))
+    await tree.flush()
+  }
+  await tree.majorCompact()
+  t.equal(statusAt(tree.diskSpace() + reserve), 'tightCompactionAvailable')
+  await tree.close()
+})
+
 /** A tree with a room of `share` of its tables left beside them, in the quota and on the disk. */
 async function tightTree(
   options: OpenOptions,
