@@ -3,6 +3,7 @@
  *
  * I1: all slices succeed and their tables are one result, ascending by key, or the merge fails and none of them is left.
  */
+import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
 import type { CompactionJob, JobResult, KeySlice } from '../../shared/jobs/jobs.js'
 import { sampleKeys } from '../../shared/table/index-samples.js'
 import type { TreeCore } from '../tree-core.js'
@@ -35,7 +36,9 @@ export function chooseSlices(
     const keys = sampleKeys(core.shared, resident, SAMPLES_A_TABLE)
     return keys.map((key) => ({ key, bytes: fileBytes / keys.length }))
   })
-  return sliceKeys(samples, parts, core.order.compare)
+  // Behind the longest keys there is no room for the bound of a range delete that is cut there.
+  const cuts = hasRanges ? samples.filter(({ key }) => key.length < KEY_BYTES_MAX) : samples
+  return sliceKeys(cuts, parts, core.order.compare)
 }
 
 /** Runs one job for each slice, all at once. */

@@ -13,6 +13,7 @@
  */
 import { assert } from '../../shared/base/errors.js'
 import { successor } from '../../shared/base/key-order.js'
+import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
 import type { KeySlice } from '../../shared/jobs/jobs.js'
 import { cutKeys } from '../../shared/table/index-samples.js'
 import type { CompactionInput } from '../strategies/strategy.js'
@@ -94,9 +95,10 @@ interface Sample extends KeySample {
 /** The keys that blocks of the inputs end with, ascending. */
 function samplesOf(core: TreeCore, tables: readonly Table[]): Sample[] {
   const { compare, isBytes } = core.order
-  // A range delete cannot be cut where an order has no key right behind another one.
-  const ranges = isBytes ? [] : tables.flatMap(({ resident }) => resident.rangeTombstones)
+  const ranges = tables.flatMap(({ resident }) => resident.rangeTombstones)
+  // A range delete cannot be cut where there is no key right behind another one: nowhere in an order that is not of bytes.
   const isCut = (key: Uint8Array): boolean =>
+    (isBytes && key.length < KEY_BYTES_MAX) ||
     !ranges.some(({ start, end }) => compare(start, key) <= 0 && compare(key, end) < 0)
   return tables
     .flatMap(({ resident }) => cutKeys(core.workspace, core.loader, resident))
