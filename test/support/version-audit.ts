@@ -99,7 +99,9 @@ function auditRecency(core: TreeCore, version: Version): void {
     for (const { key, seqno } of entries) {
       const above = oldest.get(key.toString('latin1'))
       if (above === undefined || above.seqno >= seqno) continue
-      throw new Error(`key ${key.toString('hex')}: seqno ${seqno} lies below seqno ${above.seqno}`)
+      throw new Error(
+        `key ${key.subarray(0, 20).toString('hex')}: seqno ${seqno} lies below seqno ${above.seqno}`,
+      )
     }
     for (const { key, seqno } of entries) {
       const name = key.toString('latin1')

@@ -21,7 +21,10 @@ export function packRuns(runs: Level, compare: CompareKeys): Level {
   const packed: Table[][] = []
   for (const run of [...runs].reverse()) {
     for (const table of [...run].reverse()) {
-      const home = [...packed].reverse().find((members) => !overlapsAny(members, table, compare))
+      // The oldest run that it may go to lies in front of all that it overlaps: behind one of those it would be taken for
+      // older data.
+      const overlapped = packed.findIndex((members) => overlapsAny(members, table, compare))
+      const home = packed[(overlapped < 0 ? packed.length : overlapped) - 1]
       if (home === undefined) {
         packed.unshift([table])
       } else {
