@@ -6,7 +6,7 @@ import { FaultFileSystem } from '../../src/shared/fs/fault-file-system.js'
 import { MemoryFileSystem } from '../../src/shared/fs/memory-file-system.js'
 
 const runtime = { memtableBytes: 128 * 1024, maxSealedMemtables: 2 }
-const valueOf = (i: number): string => `${i} `.padEnd(900, 'x')
+const textAt = (i: number): string => `${i} `.padEnd(900, 'x')
 
 for (const [where, path] of Object.entries({ everywhere: '', 'for the manifest': 'edits-' })) {
   t.test(`the disk is full ${where}`, async (t) => {
@@ -22,7 +22,7 @@ for (const [where, path] of Object.entries({ everywhere: '', 'for the manifest':
     const write = async (most: number): Promise<unknown> => {
       for (let n = 0; n < most; n++) {
         try {
-          if (!tree.insert(`key ${count}`, valueOf(count)) && !isFull) await tree.drained()
+          if (!tree.insert(`key ${count}`, textAt(count)) && !isFull) await tree.drained()
         } catch (error) {
           return error
         }
@@ -50,7 +50,7 @@ for (const [where, path] of Object.entries({ everywhere: '', 'for the manifest':
       t.equal((refusal as VarveError).cause, tree.lastError, 'with the error of now')
       t.ok(VarveError.is(tree.lastError, 'VARVE_STORAGE_FULL'))
       for (let i = 0; i < count; i += 7) {
-        if (tree.getString(`key ${i}`) !== valueOf(i)) throw new Error(`key ${i} is lost`)
+        if (tree.getString(`key ${i}`) !== textAt(i)) throw new Error(`key ${i} is lost`)
       }
       t.equal(tree.len(), count)
       isFull = false
