@@ -58,24 +58,24 @@ async function maintain({ tree, snapshots }: Session, random: Random): Promise<v
 
 /**
  * Deletes a key, and those that begin with it and a byte below 255: by a range, or one by one where the order of the set
- * does not keep them together. What the batch writes itself stays.
+ * does not keep them together. What `batch` writes itself stays, alone: its operands have nothing to stand on.
  */
-function removeBehind(
-  set: OptionSet,
+async function removeBehind(
+  session: Session,
   batch: WriteBatch,
   keys: readonly Buffer[],
   start: Buffer,
-): void {
+): Promise<void> {
   const end = Buffer.concat([start, Buffer.of(255)])
-  if (set.order === undefined) {
+  if (session.set.order === undefined) {
     batch.removeRange(start, end)
     return
   }
-  const written = new Set(batch.entries.map(({ key }) => Buffer.from(key).toString('hex')))
+  const before = new WriteBatch()
   for (const key of keys) {
-    if (Buffer.compare(key, start) < 0 || Buffer.compare(key, end) >= 0) continue
-    if (!written.has(key.toString('hex'))) batch.remove(key)
+    if (Buffer.compare(key, start) >= 0 && Buffer.compare(key, end) < 0) before.remove(key)
   }
+  await applyPatiently(session, before)
 }
 
 /** The answers of a tree to the stream of the seed. */
@@ -99,7 +99,7 @@ async function answers(set: OptionSet, number: number): Promise<string[]> {
           else if (kind === 1) batch.merge(key, makeValue(size, tag).subarray(0, 60))
           else batch.insert(key, makeValue(size, tag).subarray(0, 20_000))
         }
-        if (stream.chance(0.04)) removeBehind(set, batch, keys, stream.pick(keys))
+        if (stream.chance(0.04)) await removeBehind(session, batch, keys, stream.pick(keys))
         await applyPatiently(session, batch)
         if (schedule.chance(0.02)) await maintain(session, schedule)
       }
