@@ -20,7 +20,7 @@ import type { CompactionInput } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 import { type CompactionResult, NOTHING } from './compaction-result.js'
-import { abandonTables, type Watermark } from './flush-task.js'
+import { abandonTables, giveUpTables, type Watermark } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import type { KeySample } from './key-slices.js'
 import { MergeControl, type MergeOptions } from './merge-control.js'
@@ -173,7 +173,8 @@ function installSlice(
     const next = core.latest.version.withSlice(ids, restricted, outputs, destination)
     installMerged(core, next, tables, result, watermark)
   } catch (error) {
-    abandonTables([...outputs, ...views])
+    giveUpTables(core, outputs)
+    abandonTables(views)
     throw error
   }
   retireInputs(core, consumed, result, watermark)

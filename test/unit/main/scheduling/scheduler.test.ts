@@ -1,6 +1,7 @@
 /** What runs when: flushes at once that install in order, two trees on one thread, pauses, retries, settings in flight. */
 
 import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
@@ -35,6 +36,15 @@ async function until(holds: () => boolean): Promise<void> {
     if (turn > TURNS_MAX) throw new Error(`never: ${holds}`)
     await new Promise((resolve) => setImmediate(resolve))
   }
+}
+
+/** What a process of its own prints that runs `script`, without what the test runner loads into processes. */
+async function runAlone(folder: string, script: string): Promise<string> {
+  const path = join(folder, 'script.mjs')
+  writeFileSync(path, script)
+  const env = { ...process.env, NODE_OPTIONS: '' }
+  const { stdout } = await promisify(execFile)(process.execPath, [path], { env })
+  return stdout.trim()
 }
 
 t.test('flushes run at once, and install in the order of their memtables', async (t) => {
@@ -354,23 +364,18 @@ t.test('a process with an open tree that is maintained ends by itself', async (t
   const main = new URL('../../../../src/main/index.js', import.meta.url).href
   const script = `
     const { open, MaintenancePool } = await import(${JSON.stringify(main)})
-    const tree = await open(${JSON.stringify(t.testdir())}, { runtime: { memtableBytes: ${SMALL} } })
+    const tree = await open(${JSON.stringify(join(t.testdir(), 'db'))}, { runtime: { memtableBytes: ${SMALL} } })
     for (let i = 0; i < 2000; i++) if (!tree.insert('key ' + i, 'x'.repeat(500))) await tree.drained()
     console.log(tree.len())
   `
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    '--input-type=module',
-    '-e',
-    script,
-  ])
-  t.equal(stdout.trim(), '2000')
+  t.equal(await runAlone(t.testdirName, script), '2000')
 })
 
 t.test('no thread is started before there is work for one', async (t) => {
   const main = new URL('../../../../src/main/index.js', import.meta.url).href
   const script = `
     const { open, moveDown } = await import(${JSON.stringify(main)})
-    const tree = await open(${JSON.stringify(t.testdir())})
+    const tree = await open(${JSON.stringify(join(t.testdir(), 'db'))})
     tree.insert('a', '1')
     await tree.compact(moveDown(0, 1))
     console.log(process.getActiveResourcesInfo().filter((name) => name === 'MessagePort').length)
@@ -378,10 +383,5 @@ t.test('no thread is started before there is work for one', async (t) => {
     await tree.close()
   `
   t.equal(typeof moveDown, 'function')
-  const { stdout } = await promisify(execFile)(process.execPath, [
-    '--input-type=module',
-    '-e',
-    script,
-  ])
-  t.equal(stdout.trim(), '0')
+  t.equal(await runAlone(t.testdirName, script), '0')
 })
