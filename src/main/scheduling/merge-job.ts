@@ -7,6 +7,7 @@
 import { LEVEL_COUNT } from '../../shared/base/limits.js'
 import type { CompactionJob, JobResult, KeySlice, TableInput } from '../../shared/jobs/jobs.js'
 import { givenDictionary } from '../options.js'
+import { overlapsAny } from '../strategies/key-range.js'
 import type { CompactionInput } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
@@ -151,6 +152,20 @@ function inputRuns(
   return runs
 }
 
+/**
+ * True where nothing of the last level lies below the tables but what is merged with them: only then may tombstones go. A
+ * move that became a merge leaves out what it lands in front of.
+ */
+function isWhole(core: TreeCore, tables: readonly Table[]): boolean {
+  const { compare } = core.order
+  const ids = new Set(tables.map(({ id }) => id))
+  const runs = core.latest.version.levels[LEVEL_COUNT - 1] ?? []
+  const others = runs.map((run) => run.filter(({ id }) => !ids.has(id)))
+  return !tables.some(({ restriction, keyMin, keyMax }) =>
+    overlapsAny(others, { min: restriction ?? keyMin, max: keyMax }, compare),
+  )
+}
+
 function compactionJob(
   core: TreeCore,
   input: CompactionInput,
@@ -159,7 +174,7 @@ function compactionJob(
   watermark: Watermark,
 ): Omit<CompactionJob, 'region' | 'control' | 'ranges' | 'runs' | 'slice'> {
   const level = { destination: input.destination, canonical: input.canonicalLevel }
-  const isLastLevel = input.destination === LEVEL_COUNT - 1
+  const isLastLevel = input.destination === LEVEL_COUNT - 1 && isWhole(core, tables)
   return {
     kind: 'compaction',
     isFiltering: true,
