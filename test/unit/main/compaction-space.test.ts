@@ -296,7 +296,7 @@ t.test('what an iterator reads is punched only when it has ended', async (t) => 
 })
 
 t.test('what was left half done goes on after opening again', async (t) => {
-  const { tree, fs } = await tightTree({ blockSize: 512 }, 0.2, { withRanges: true })
+  const { tree, fs } = await tightTree({ blockSize: 512 }, 0.2, { withRanges: true, span: 5 })
   const shown = visibleLines(tree)
   const iterator = tree.iter()
   iterator.next()
