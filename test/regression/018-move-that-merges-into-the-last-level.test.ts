@@ -1,5 +1,5 @@
-// A move to the last level that has to merge what it moves leaves out what it lands in front of. It dropped tombstones as if
-// nothing lay below, and what they hid came back.
+// A move to the last level that has to merge what it moves leaves out what it lands in front of. It dropped
+// tombstones as if nothing lay below, and what they hid came back.
 import t from 'tap'
 import { moveDown, open } from '../../src/main/index.js'
 
