@@ -13,7 +13,7 @@ import { type RecoveredManifest, readManifest } from './manifest/manifest-reader
 import { ManifestWriter, makeDurableFolder } from './manifest/manifest-writer.js'
 import { cleanUp } from './manifest/stale-files.js'
 import { type OpenOptions, resolveOptions, type Settings } from './options.js'
-import { abandonTables } from './scheduling/flush-task.js'
+import { abandonTables } from './scheduling/proposed-tables.js'
 import { Tree } from './tree.js'
 import { TreeCore } from './tree-core.js'
 import { resolveCode, type TreeCode } from './user-code-options.js'

@@ -29,6 +29,7 @@ import type { TableProposal } from '../../shared/table/table-proposal.js'
 import { requireKeyLength } from '../options.js'
 import type { JobExecutor } from '../scheduling/job-executor.js'
 import { withJobMemory } from '../scheduling/job-region.js'
+import { removeTables } from '../scheduling/proposed-tables.js'
 import type { TreeCore } from '../tree-core.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { byteLengthOf, placeBytes } from '../writing/writer.js'
@@ -260,17 +261,6 @@ export class IngestBuffers {
     })
     this.#parts[number] = result.tables
     this.#bytesWritten += result.bytesWritten
-  }
-}
-
-/** Removes the files of tables that nothing names. What cannot be removed goes at the next open. */
-export function removeTables(core: TreeCore, tables: readonly TableProposal[]): void {
-  for (const { id } of tables) {
-    try {
-      core.fs.remove(`${core.tablesFolder()}/${id}`)
-    } catch {
-      // Nothing names it: the next open removes it.
-    }
   }
 }
 

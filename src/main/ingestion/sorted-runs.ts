@@ -7,32 +7,22 @@
  * I1: of entries with the same key the one of the youngest run counts: the last one of the source.
  * I2: runs are files that no manifest names: they go when they were merged, when the ingestion fails, or at the next open.
  */
-import type {
-  CompactionJob,
-  IngestJob,
-  JobResult,
-  KeySlice,
-  OutputPlan,
-} from '../../shared/jobs/jobs.js'
-import { sampleKeys } from '../../shared/table/index-samples.js'
+import type { CompactionJob, JobResult, KeySlice, OutputPlan } from '../../shared/jobs/jobs.js'
 import type { TableProposal } from '../../shared/table/table-proposal.js'
-import { abandonTables } from '../scheduling/flush-task.js'
-import { ingestPlan } from '../scheduling/ingest-task.js'
+import { type BufferJob, bufferJob, ingestPlan } from '../scheduling/ingest-task.js'
 import type { JobExecutor } from '../scheduling/job-executor.js'
 import { type KeySample, sliceKeys } from '../scheduling/key-slices.js'
 import { MergeControl, type MergeOptions } from '../scheduling/merge-control.js'
-import { runSlices } from '../scheduling/subcompactions.js'
+import { abandonTables, removeTables } from '../scheduling/proposed-tables.js'
+import { runSlices, samplesOf } from '../scheduling/subcompactions.js'
 import type { TreeCore } from '../tree-core.js'
-import { type FullBuffer, removeTables } from './ingest-buffers.js'
+import type { FullBuffer } from './ingest-buffers.js'
 
 /** One run: its tables ascending by key. */
 export type SortedRun = readonly TableProposal[]
 
 /** Runs that are merged at a time: each takes a block and an index in the memory of every job. */
 const MERGE_WIDTH_MAX = 32
-
-/** Keys that a run offers to be cut at. */
-const SAMPLES_A_TABLE = 64
 
 /** A run is one table, however large. */
 const RUN_TABLE_BYTES = 1024 * 1024 * 1024
@@ -47,18 +37,8 @@ function runPlan(core: TreeCore, bytes: number): OutputPlan {
 }
 
 /** The job that sorts a buffer into a run. */
-export function sortJob(core: TreeCore, buffer: FullBuffer): Omit<IngestJob, 'region' | 'control'> {
-  return {
-    kind: 'ingest',
-    code: core.code.references,
-    watermark: 0,
-    isExact: false,
-    firstBlock: buffer.firstBlock,
-    blockCount: buffer.blockCount,
-    entryCount: buffer.entryCount,
-    isSorted: false,
-    output: runPlan(core, buffer.bytes),
-  }
+export function sortJob(core: TreeCore, buffer: FullBuffer): BufferJob {
+  return bufferJob(core, buffer, { isSorted: false, output: runPlan(core, buffer.bytes) })
 }
 
 /**
@@ -116,7 +96,7 @@ async function mergeGroup(
 ): Promise<JobResult> {
   const bytes = bytesOf(runs)
   using control = new MergeControl(core, bytes, options)
-  const slices = sliceKeys(samplesOf(core, runs.flat()), parallelism, core.order.compare)
+  const slices = sliceKeys(samplesOfRuns(core, runs.flat()), parallelism, core.order.compare)
   const newestFirst = [...runs].reverse()
   const jobOf = (slice: KeySlice): Omit<CompactionJob, 'region' | 'control'> => ({
     kind: 'compaction',
@@ -145,12 +125,11 @@ async function mergeGroup(
 }
 
 /** Keys of the runs, evenly spread. */
-function samplesOf(core: TreeCore, tables: readonly TableProposal[]): KeySample[] {
-  return tables.flatMap(({ id, checksum, fileBytes }): KeySample[] => {
+function samplesOfRuns(core: TreeCore, tables: readonly TableProposal[]): KeySample[] {
+  return tables.flatMap(({ id, checksum }): KeySample[] => {
     const table = core.openTable({ id, checksum, globalSeqno: 0 })
     try {
-      const keys = sampleKeys(core.shared, table.resident, SAMPLES_A_TABLE)
-      return keys.map((key) => ({ key, bytes: fileBytes / keys.length }))
+      return samplesOf(core, table)
     } finally {
       abandonTables([table])
     }

@@ -11,12 +11,12 @@ import { decodeError } from '../../shared/base/errors.js'
 import type { FlushJob, JobResult } from '../../shared/jobs/jobs.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Memtable } from '../version/memtable.js'
-import type { Table } from '../version/table.js'
 import type { FlushPart } from './flush-line.js'
 import type { JobExecutor } from './job-executor.js'
 import { HeldRanges } from './job-ranges.js'
 import { withJobMemory } from './job-region.js'
 import { outputPlan } from './output-plan.js'
+import { discardTables, giveUpTables, openProposals } from './proposed-tables.js'
 
 /** Size at which flushed tables are cut (semantics.md 8.2). */
 const FLUSH_TABLE_BYTES = 64 * 1024 * 1024
@@ -60,43 +60,6 @@ export function collectedBelow(
 export function reportFoldFailure(core: TreeCore, { foldFailure }: JobResult): void {
   if (foldFailure === undefined) core.failures.settle('fold')
   else core.reportError(decodeError(foldFailure), 'fold')
-}
-
-/** Opens all proposed tables, or none. */
-export function openProposals(core: TreeCore, result: JobResult): Table[] {
-  const tables: Table[] = []
-  try {
-    for (const { id, checksum } of result.tables) {
-      tables.push(core.openTable({ id, checksum, globalSeqno: 0 }))
-    }
-    return tables
-  } catch (error) {
-    discardTables(tables)
-    throw error
-  }
-}
-
-/** Removes tables that were opened but that no manifest names. */
-export function discardTables(tables: readonly Table[]): void {
-  for (const table of tables) table.markObsolete()
-  abandonTables(tables)
-}
-
-/**
- * Lets go of tables whose installation failed, and keeps their files: the manifest on disk may name them all the same.
- * The next open knows, and removes them where it does not.
- */
-export function abandonTables(tables: readonly Table[]): void {
-  for (const table of tables) {
-    table.acquire()
-    table.release()
-  }
-}
-
-/** Lets go of tables whose installation failed, and of their files where the manifest surely does not name them. */
-export function giveUpTables(core: TreeCore, tables: readonly Table[]): void {
-  if (core.isInstallable) discardTables(tables)
-  else abandonTables(tables)
 }
 
 /** The flush before this one failed: what this one wrote was given up, and its memtables are still sealed. */

@@ -15,9 +15,10 @@ import type { TableProposal } from '../../shared/table/table-proposal.js'
 import type { FullBuffer } from '../ingestion/ingest-buffers.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
-import { abandonTables, runFlushTask } from './flush-task.js'
+import { runFlushTask } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import { outputPlan, tableShape } from './output-plan.js'
+import { abandonTables } from './proposed-tables.js'
 
 /** Size at which ingested tables are cut (semantics.md 9). */
 const INGEST_TABLE_BYTES = 64 * 1024 * 1024
@@ -34,22 +35,30 @@ export function ingestPlan(core: TreeCore, bytes: number): OutputPlan {
   return { ...output, shape: { ...output.shape, filter: { ...filter, bits } } }
 }
 
-/** The job that turns a sorted buffer into tables. */
-export function ingestJob(
+/** A job that reads a buffer, without its memory. */
+export type BufferJob = Omit<IngestJob, 'region' | 'control'>
+
+/** The job that makes tables of a buffer, which it sorts before where that is not so yet. */
+export function bufferJob(
   core: TreeCore,
-  buffer: FullBuffer,
-): Omit<IngestJob, 'region' | 'control'> {
+  { firstBlock, blockCount, entryCount }: FullBuffer,
+  rest: Pick<IngestJob, 'isSorted' | 'output'>,
+): BufferJob {
   return {
     kind: 'ingest',
     code: core.code.references,
     watermark: 0,
     isExact: false,
-    firstBlock: buffer.firstBlock,
-    blockCount: buffer.blockCount,
-    entryCount: buffer.entryCount,
-    isSorted: true,
-    output: ingestPlan(core, buffer.bytes),
+    firstBlock,
+    blockCount,
+    entryCount,
+    ...rest,
   }
+}
+
+/** The job that turns a sorted buffer into the tables that are installed. */
+export function ingestJob(core: TreeCore, buffer: FullBuffer): BufferJob {
+  return bufferJob(core, buffer, { isSorted: true, output: ingestPlan(core, buffer.bytes) })
 }
 
 /** Thrown away where the tree was cleared meanwhile; otherwise in place, all at one seqno. */

@@ -12,18 +12,12 @@ import type { CompactionInput } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 import type { Version } from '../version/version.js'
-import {
-  collectedBelow,
-  discardTables,
-  exactFrom,
-  openProposals,
-  reportFoldFailure,
-  type Watermark,
-} from './flush-task.js'
+import { collectedBelow, exactFrom, reportFoldFailure, type Watermark } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import { HeldRanges, lowestUnflushed, spansOutside } from './job-ranges.js'
 import type { MergeControl } from './merge-control.js'
 import { outputPlan } from './output-plan.js'
+import { discardTables, openProposals } from './proposed-tables.js'
 import { runSlices } from './subcompactions.js'
 
 /** What is merged, and how. */

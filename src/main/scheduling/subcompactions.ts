@@ -12,12 +12,19 @@ import type { JobExecutor } from './job-executor.js'
 import { withJobMemory } from './job-region.js'
 import { type KeySample, sliceKeys, WHOLE } from './key-slices.js'
 import type { MergeControl } from './merge-control.js'
+import { removeTables } from './proposed-tables.js'
 
 /** Keys that one table offers to be cut at. */
 const SAMPLES_A_TABLE = 64
 
 /** A job without its memory, for one slice, which reads about `bytes`. */
 export type SliceJob = (slice: KeySlice, bytes: number) => Omit<CompactionJob, 'region' | 'control'>
+
+/** Keys of a table, evenly spread, as places to cut at. */
+export function samplesOf({ shared }: TreeCore, { resident, fileBytes }: Table): KeySample[] {
+  const keys = sampleKeys(shared, resident, SAMPLES_A_TABLE)
+  return keys.map((key) => ({ key, bytes: fileBytes / keys.length }))
+}
 
 /** How a merge of `tables` is cut. */
 export function chooseSlices(
@@ -32,10 +39,7 @@ export function chooseSlices(
   // Range deletes cannot be cut where an order has no key right behind another one.
   const hasRanges = tables.some(({ resident }) => resident.rangeTombstones.length > 0)
   if (hasRanges && !core.order.isBytes) return [WHOLE]
-  const samples = tables.flatMap(({ resident, fileBytes }): KeySample[] => {
-    const keys = sampleKeys(core.shared, resident, SAMPLES_A_TABLE)
-    return keys.map((key) => ({ key, bytes: fileBytes / keys.length }))
-  })
+  const samples = tables.flatMap((table) => samplesOf(core, table))
   // Behind the longest keys there is no room for the bound of a range delete that is cut there.
   const cuts = hasRanges ? samples.filter(({ key }) => key.length < KEY_BYTES_MAX) : samples
   return sliceKeys(cuts, parts, core.order.compare)
@@ -67,7 +71,10 @@ export async function runSlices(
   const outcomes = await Promise.allSettled(slices.map(run))
   const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   if (failures.length === 0) return combined(results)
-  removeTables(core, results)
+  removeTables(
+    core,
+    results.flatMap(({ tables }) => tables),
+  )
   // The others were told to stop because of the first one.
   throw failures[0]
 }
@@ -83,16 +90,5 @@ function combined(results: readonly JobResult[]): JobResult {
     isFiltered: results.some(({ isFiltered }) => isFiltered),
     nextKey: results.at(-1)?.nextKey,
     foldFailure: results.find(({ foldFailure }) => foldFailure !== undefined)?.foldFailure,
-  }
-}
-
-/** What cannot be removed is an orphan, and goes at the next open. */
-function removeTables(core: TreeCore, results: readonly JobResult[]): void {
-  for (const { id } of results.flatMap(({ tables }) => tables)) {
-    try {
-      core.fs.remove(`${core.tablesFolder()}/${id}`)
-    } catch {
-      // The failure of the merge is the one to report.
-    }
   }
 }

@@ -20,7 +20,7 @@ import type { CompactionInput } from '../strategies/strategy.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 import { type CompactionResult, NOTHING } from './compaction-result.js'
-import { abandonTables, giveUpTables, type Watermark } from './flush-task.js'
+import type { Watermark } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import type { KeySample } from './key-slices.js'
 import { MergeControl, type MergeOptions } from './merge-control.js'
@@ -31,6 +31,7 @@ import {
   retireInputs,
   runMerge,
 } from './merge-job.js'
+import { abandonTables, giveUpTables } from './proposed-tables.js'
 import { freeBytes } from './space-gate.js'
 
 /** What a table takes beside its data: meta twice, and what keeps them apart. */
