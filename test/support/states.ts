@@ -3,20 +3,8 @@
  * the shared memory and as plain lists. Tables are written and opened by the engine's own classes,
  * with filters of both kinds, one- and two-level indexes, global seqnos and restrictions.
  */
+import { publishState } from '../../src/shared/iterator/read-state.js'
 import type { ViewRun } from '../../src/shared/iterator/read-view.js'
-import {
-  RUN_BYTES,
-  RUN_HAS_RANGES,
-  RUN_LEVEL,
-  RUN_TABLE_COUNT,
-  RUN_TABLES,
-  STATE_BYTES,
-  STATE_HAS_RANGES,
-  STATE_MEMTABLE_COUNT,
-  STATE_MEMTABLES,
-  STATE_RUN_COUNT,
-  STATE_RUNS,
-} from '../../src/shared/kernel/layout.js'
 import { compareBytes } from '../../src/shared/kernel/reference/memtable.js'
 import type {
   ReferenceRun,
@@ -135,24 +123,8 @@ export class TestStates {
 
   /** The STATE structure over memtables and runs. */
   publish(memtables: readonly number[], runs: readonly ViewRun[]): number {
-    const { shared } = this.#workspace
-    const state = this.#take(STATE_BYTES)
-    const records = this.#take(RUN_BYTES * runs.length)
-    runs.forEach(({ level, tables }, i) => {
-      const run = records + RUN_BYTES * i
-      shared.setU32(run + RUN_LEVEL, level)
-      shared.setU32(run + RUN_TABLE_COUNT, tables.length)
-      const hasRanges = tables.some(({ rangeTombstones }) => rangeTombstones.length > 0)
-      shared.setU32(run + RUN_HAS_RANGES, hasRanges ? 1 : 0)
-      shared.setU32(run + RUN_TABLES, this.#list(tables.map(({ address }) => address)))
-    })
-    shared.setU32(state + STATE_MEMTABLE_COUNT, memtables.length)
-    shared.setU32(state + STATE_MEMTABLES, this.#list(memtables))
-    shared.setU32(state + STATE_RUN_COUNT, runs.length)
-    shared.setU32(state + STATE_RUNS, records)
-    const tables = runs.flatMap((run) => run.tables)
-    const hasRanges = tables.some(({ rangeTombstones }) => rangeTombstones.length > 0)
-    shared.setU32(state + STATE_HAS_RANGES, hasRanges ? 1 : 0)
+    const state = publishState(this.#workspace, memtables, runs)
+    this.#pieces.push(state)
     return state
   }
 
@@ -160,20 +132,6 @@ export class TestStates {
   release(): void {
     for (const table of this.#tables.splice(0)) table.dispose()
     for (const piece of this.#pieces.splice(0)) this.#workspace.heap.free(piece)
-  }
-
-  #take(bytes: number): number {
-    const address = this.#workspace.heap.allocate(Math.max(8, bytes))
-    this.#pieces.push(address)
-    return address
-  }
-
-  #list(addresses: readonly number[]): number {
-    const at = this.#take(4 * addresses.length)
-    addresses.forEach((address, i) => {
-      this.#workspace.shared.setU32(at + 4 * i, address)
-    })
-    return at
   }
 
   #memtable(versions: readonly Version[], ranges: readonly ReferenceRange[]): number {

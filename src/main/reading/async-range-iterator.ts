@@ -9,11 +9,12 @@
 import { setImmediate } from 'node:timers/promises'
 import { VarveError } from '../../shared/base/errors.js'
 import { SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
+import { ITERATOR_LEAK } from './held-scans.js'
 import type { LaterBlocks } from './later-blocks.js'
 import { type Held, UNWATCHED, unwatch, watch } from './leak-watch.js'
 import type { Shape } from './read-options.js'
 import { RowReader, type RowSource } from './row-reader.js'
-import { ITERATOR_LEAK, type IteratorRange } from './tree-iterator.js'
+import type { IteratorRange } from './tree-iterator.js'
 
 /** Chunks that may come out of memory one behind the other before the event loop gets a turn: about a millisecond. */
 const CHUNKS_A_TURN = 4

@@ -2,34 +2,16 @@
  * Several ranges one behind the other, over one super version and one set of readers. Main thread.
  */
 import type { KeyRangeBounds } from '../../shared/base/key-order.js'
-import { type Held, UNWATCHED, unwatch, watch } from './leak-watch.js'
+import { HeldScans } from './held-scans.js'
+import { watch } from './leak-watch.js'
 import { RowReader, type RowSource } from './row-reader.js'
-import { ITERATOR_LEAK } from './tree-iterator.js'
-
-class BatchRangeState implements Held {
-  readonly leak = ITERATOR_LEAK
-  watchNumber = UNWATCHED
-  isDone = false
-  rows: RowReader | undefined
-  readonly #source: RowSource
-
-  constructor(source: RowSource) {
-    this.#source = source
-  }
-
-  letGo(): void {
-    this.isDone = true
-    this.rows?.dispose()
-    this.#source.release()
-  }
-}
 
 /** Entries of ascending, disjoint intervals, in key order: forward only. Usable in `for…of` and with `using`. */
 export class BatchRangeIterator implements IterableIterator<[Buffer, Buffer]>, Disposable {
   readonly #source: RowSource
   readonly #intervals: readonly KeyRangeBounds[]
   readonly #seqno: number
-  readonly #state: BatchRangeState
+  readonly #scans: HeldScans<RowReader>
   /** Intervals begun so far. */
   #count = 0
 
@@ -38,8 +20,8 @@ export class BatchRangeIterator implements IterableIterator<[Buffer, Buffer]>, D
     this.#source = source
     this.#intervals = intervals
     this.#seqno = seqno
-    this.#state = new BatchRangeState(source)
-    watch(this, this.#state)
+    this.#scans = new HeldScans(source)
+    watch(this, this.#scans)
   }
 
   [Symbol.iterator](): this {
@@ -48,10 +30,10 @@ export class BatchRangeIterator implements IterableIterator<[Buffer, Buffer]>, D
 
   /** The next entry. @throws VARVE_CHECKSUM_MISMATCH and the like where a block cannot be read */
   next(): IteratorResult<[Buffer, Buffer], undefined> {
-    if (this.#state.isDone) return { done: true, value: undefined }
+    if (this.#scans.isDone) return { done: true, value: undefined }
     try {
       for (;;) {
-        const { rows } = this.#state
+        const rows = this.#scans.front
         if (rows?.next()) return { done: false, value: [rows.key(), rows.value()] }
         if (!this.#nextInterval()) return this.return()
       }
@@ -68,22 +50,20 @@ export class BatchRangeIterator implements IterableIterator<[Buffer, Buffer]>, D
   }
 
   [Symbol.dispose](): void {
-    if (this.#state.isDone) return
-    unwatch(this.#state)
-    this.#state.letGo()
+    this.#scans.end()
   }
 
   #nextInterval(): boolean {
     const interval = this.#intervals[this.#count++]
     if (interval === undefined) return false
     const { lower, upper } = interval
-    const state = this.#state
-    if (state.rows !== undefined) {
-      state.rows.move(lower, upper)
+    const scans = this.#scans
+    if (scans.front !== undefined) {
+      scans.front.move(lower, upper)
       return true
     }
     const range = { lower, upper, seqno: this.#seqno, isReverse: false, flags: 0 }
-    state.rows = new RowReader(this.#source, range)
+    scans.front = new RowReader(this.#source, range)
     return true
   }
 }

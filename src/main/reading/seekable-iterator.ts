@@ -9,32 +9,12 @@
 import type { CompareKeys, KeyBound, KeyRangeBounds } from '../../shared/base/key-order.js'
 import { requireKeyLength } from '../options.js'
 import type { BytesLike } from '../writing/write-batch.js'
-import { type Held, UNWATCHED, unwatch, watch } from './leak-watch.js'
+import { HeldScans } from './held-scans.js'
+import { watch } from './leak-watch.js'
 import { toBytes } from './read-options.js'
 import { RowReader, type RowSource } from './row-reader.js'
-import { ITERATOR_LEAK } from './tree-iterator.js'
 
 const NO_KEY = new Uint8Array(0)
-
-class SeekableState implements Held {
-  readonly leak = ITERATOR_LEAK
-  watchNumber = UNWATCHED
-  isDone = false
-  forward: RowReader | undefined
-  backward: RowReader | undefined
-  readonly #source: RowSource
-
-  constructor(source: RowSource) {
-    this.#source = source
-  }
-
-  letGo(): void {
-    this.isDone = true
-    this.forward?.dispose()
-    this.backward?.dispose()
-    this.#source.release()
-  }
-}
 
 /**
  * Walks a range to and fro and seeks in it, as often as its user likes, also after it came to an end. Stands before the
@@ -57,7 +37,7 @@ export class SeekableIterator implements IterableIterator<[Buffer, Buffer]>, Dis
   readonly #bounds: KeyRangeBounds
   readonly #seqno: number
   readonly #compare: CompareKeys
-  readonly #state: SeekableState
+  readonly #scans: HeldScans<RowReader>
   readonly #isEmpty: boolean
   /** Where the cursor stands: at an end, or right before or behind a key, whether that is there or not. */
   #at: 'start' | 'key' | 'end' = 'start'
@@ -80,8 +60,8 @@ export class SeekableIterator implements IterableIterator<[Buffer, Buffer]>, Dis
     this.#seqno = seqno
     this.#compare = order.compare
     this.#isEmpty = order.isEmpty
-    this.#state = new SeekableState(source)
-    watch(this, this.#state)
+    this.#scans = new HeldScans(source)
+    watch(this, this.#scans)
   }
 
   [Symbol.iterator](): this {
@@ -104,7 +84,7 @@ export class SeekableIterator implements IterableIterator<[Buffer, Buffer]>, Dis
     if (key === undefined) return { done: true, value: undefined }
     this.#peeked = undefined
     this.#place(key, true)
-    return { done: false, value: [key, (this.#state.forward as RowReader).value()] }
+    return { done: false, value: [key, (this.#scans.front as RowReader).value()] }
   }
 
   /** The entry before the cursor, which steps back over it; done at the start of the range. */
@@ -134,9 +114,7 @@ export class SeekableIterator implements IterableIterator<[Buffer, Buffer]>, Dis
   }
 
   [Symbol.dispose](): void {
-    if (this.#state.isDone) return
-    unwatch(this.#state)
-    this.#state.letGo()
+    this.#scans.end()
   }
 
   #seek(target: BytesLike, isBehind: boolean): void {
@@ -171,8 +149,7 @@ export class SeekableIterator implements IterableIterator<[Buffer, Buffer]>, Dis
 
   /** Steps the scan of a direction from the cursor's place; undefined at the end of the range, where the cursor is then. */
   #stepped(direction: 'forward' | 'backward'): RowReader | undefined {
-    const state = this.#state
-    if (state.isDone || this.#isEmpty) return undefined
+    if (this.#scans.isDone || this.#isEmpty) return undefined
     const isForward = direction === 'forward'
     const far = isForward ? 'end' : 'start'
     if (this.#at === far) return undefined
@@ -196,13 +173,13 @@ export class SeekableIterator implements IterableIterator<[Buffer, Buffer]>, Dis
   }
 
   #forward(): RowReader {
-    this.#state.forward ??= this.#open(false)
-    return this.#state.forward
+    this.#scans.front ??= this.#open(false)
+    return this.#scans.front
   }
 
   #backward(): RowReader {
-    this.#state.backward ??= this.#open(true)
-    return this.#state.backward
+    this.#scans.back ??= this.#open(true)
+    return this.#scans.back
   }
 
   #open(isReverse: boolean): RowReader {

@@ -8,7 +8,8 @@ import { isSameKey, type KeyRangeBounds } from '../../shared/base/key-order.js'
 import type { OperandResolver } from '../../shared/iterator/range-scan.js'
 import { SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
 import { Guard } from './guard.js'
-import { type Held, UNWATCHED, unwatch, watch } from './leak-watch.js'
+import { HeldScans } from './held-scans.js'
+import { watch } from './leak-watch.js'
 import type { Shape } from './read-options.js'
 import { RowReader, type RowSource } from './row-reader.js'
 
@@ -23,39 +24,23 @@ export interface IteratorRange extends KeyRangeBounds {
 }
 
 /** One direction of an iterator. */
-interface End {
+class End {
   readonly rows: RowReader
   /** The last key that this end yielded, kept only while the other end is in use. */
   lastKey: Buffer | undefined
+
+  constructor(rows: RowReader) {
+    this.rows = rows
+  }
+
+  dispose(): void {
+    this.rows.dispose()
+  }
 }
 
-export const ITERATOR_LEAK = {
-  message: 'a varve iterator was not disposed; use `using`, a for…of loop, or call return()',
-  code: 'VARVE_ITERATOR_LEAK',
-}
-
-/** What an iterator holds. Nothing that it holds may lead back to the iterator, or that would never be collected. */
-class IteratorState implements Held {
-  readonly leak = ITERATOR_LEAK
-  watchNumber = UNWATCHED
-  isDone = false
+class IteratorState extends HeldScans<End> {
   /** Guards only: why the row at hand has no value. */
   failure: { readonly error: unknown } | undefined
-  /** Made when they are first used. */
-  front: End | undefined
-  back: End | undefined
-  readonly #source: RowSource
-
-  constructor(source: RowSource) {
-    this.#source = source
-  }
-
-  letGo(): void {
-    this.isDone = true
-    this.front?.rows.dispose()
-    this.back?.rows.dispose()
-    this.#source.release()
-  }
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -127,9 +112,7 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (this.#state.isDone) return
-    unwatch(this.#state)
-    this.#state.letGo()
+    this.#state.end()
   }
 
   /** Makes an end. From now on it and the other one, if that is in use, look out for each other. */
@@ -139,7 +122,7 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
     const flags = this.#shape === 'keys' ? SCAN_KEYS_ONLY : 0
     const rowsWanted = this.#remaining
     const range = { lower, upper, probe, seqno, isReverse, flags, rowsWanted }
-    return { rows: new RowReader(this.#source, range, prefix), lastKey: undefined }
+    return new End(new RowReader(this.#source, range, prefix))
   }
 
   #step(end: End, other: End | undefined): IteratorResult<T, undefined> {

@@ -27,6 +27,15 @@ function seal(tree: Tree, round: number): void {
   tree.rotateMemtable()
 }
 
+/** A tree of which three flushes may run at once, and no merge. */
+function openFlushing(folder: string, pool: GatedPool): Promise<Tree> {
+  return open(folder, {
+    pool: pool.option,
+    runtime: { memtableBytes: SMALL, maxSealedMemtables: 5, flushConcurrency: 3 },
+    strategy: leveled({ l0Threshold: 99 }),
+  })
+}
+
 /** Turns of the event loop after which what is waited for will not come. */
 const TURNS_MAX = 2_000_000
 
@@ -56,12 +65,7 @@ t.test('flushes run at once, and install in the order of their memtables', async
     ended++
   })
   const folder = t.testdir()
-  const runtime = { memtableBytes: SMALL, maxSealedMemtables: 5, flushConcurrency: 3 }
-  const tree = await open(folder, {
-    pool: pool.option,
-    runtime,
-    strategy: leveled({ l0Threshold: 99 }),
-  })
+  const tree = await openFlushing(folder, pool)
   const installed: number[] = []
   tree.on('flush', ({ highestSeqno }) => installed.push(highestSeqno))
   for (let round = 1; round <= 3; round++) seal(tree, round)
@@ -91,12 +95,7 @@ t.test('a flush that fails takes those behind it along, and all are tried again'
     ended++
   })
   const folder = t.testdir()
-  const runtime = { memtableBytes: SMALL, maxSealedMemtables: 5, flushConcurrency: 3 }
-  const tree = await open(folder, {
-    pool: pool.option,
-    runtime,
-    strategy: leveled({ l0Threshold: 99 }),
-  })
+  const tree = await openFlushing(folder, pool)
   const errors: string[] = []
   tree.on('error', ({ message }) => errors.push(message))
   for (let round = 1; round <= 3; round++) seal(tree, round)
