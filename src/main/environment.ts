@@ -5,6 +5,7 @@
  * Main thread.
  */
 import { REGIONS_ADDRESS } from '../shared/kernel/layout.js'
+import { Epochs } from '../shared/memory/epochs.js'
 import { Heap } from '../shared/memory/heap.js'
 import { MEMORY_BYTES_MAX, SharedMemory } from '../shared/memory/shared-memory.js'
 import { Workspace } from '../shared/memory/workspace.js'
@@ -16,12 +17,15 @@ export class Environment {
   readonly shared: SharedMemory
   readonly heap: Heap
   readonly workspace: Workspace
+  /** Who reads this memory. */
+  readonly epochs: Epochs
   #nextOwner = 1
 
   constructor(shared: SharedMemory) {
     this.shared = shared
     this.heap = new Heap(REGIONS_ADDRESS, shared.bytes.length)
     this.workspace = new Workspace(shared, this.heap)
+    this.epochs = new Epochs(shared, this.heap)
   }
 
   /** A number for an open table in the block caches, never given twice in a process. */

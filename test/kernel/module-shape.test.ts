@@ -39,6 +39,8 @@ const CONTRACT = [
   'constants_init',
   'data_block_load',
   'data_body_convert',
+  'epochs_advance',
+  'epochs_have_passed',
   'index_search_at',
   'index_writer_add',
   'ingest_add_packed',

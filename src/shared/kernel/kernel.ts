@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs'
 import type { BlockKernel } from './block-kernel.js'
 import type { CodecKernel } from './codec-kernel.js'
+import type { EpochKernel } from './epoch-kernel.js'
 import type { FilterKernel } from './filter-kernel.js'
 import type { HashKernel } from './hash-kernel.js'
 import type { IngestKernel } from './ingest-kernel.js'
@@ -18,6 +19,7 @@ import type { RangeKernel } from './range-kernel.js'
 export interface Kernel
   extends BlockKernel,
     CodecKernel,
+    EpochKernel,
     FilterKernel,
     HashKernel,
     IngestKernel,
