@@ -228,7 +228,17 @@ for (const { file, imports } of MODULES) {
 
 t.test('the contract in TypeScript names the same functions', async (t) => {
   const folder = new URL('../../../src/shared/kernel/', import.meta.url)
-  const files = ['block', 'codec', 'epoch', 'filter', 'hash', 'ingest', 'memtable', 'order', 'range']
+  const files = [
+    'block',
+    'codec',
+    'epoch',
+    'filter',
+    'hash',
+    'ingest',
+    'memtable',
+    'order',
+    'range',
+  ]
   const names = files.flatMap((file) => {
     const text = readFileSync(new URL(`${file}-kernel.ts`, folder), 'utf8')
     return [...text.matchAll(/^ {2}([a-z0-9_]+)\(/gm)].map(([, name]) => name!)
