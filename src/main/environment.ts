@@ -5,7 +5,7 @@
  * Main thread.
  */
 import { REGIONS_ADDRESS } from '../shared/kernel/layout.js'
-import { Epochs } from '../shared/memory/epochs.js'
+import { Epochs, ThreadEpoch } from '../shared/memory/epochs.js'
 import { Heap } from '../shared/memory/heap.js'
 import { MEMORY_BYTES_MAX, SharedMemory } from '../shared/memory/shared-memory.js'
 import { Workspace } from '../shared/memory/workspace.js'
@@ -19,6 +19,8 @@ export class Environment {
   readonly workspace: Workspace
   /** Who reads this memory. */
   readonly epochs: Epochs
+  /** What this thread is in while it reads: it has a slot as long as other threads are attached. */
+  readonly epoch = new ThreadEpoch()
   #nextOwner = 1
 
   constructor(shared: SharedMemory) {

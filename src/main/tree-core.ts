@@ -17,6 +17,7 @@ import type { TableRecord } from '../shared/format/version-model.js'
 import { DescriptorTable } from '../shared/fs/descriptor-table.js'
 import type { DirectoryLock, FileSystem } from '../shared/fs/file-system.js'
 import { ScanMemory } from '../shared/iterator/scan-memory.js'
+import type { ThreadEpoch } from '../shared/memory/epochs.js'
 import type { SharedMemory } from '../shared/memory/shared-memory.js'
 import type { Workspace } from '../shared/memory/workspace.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
@@ -31,6 +32,7 @@ import { tablesFolder } from './manifest/directory-layout.js'
 import type { ManifestWriter } from './manifest/manifest-writer.js'
 import { SeqnoMarkFile } from './manifest/seqno-mark-file.js'
 import { givenDictionary, type Settings } from './options.js'
+import type { ChangeHistory, ReadCore } from './reading/read-core.js'
 import { changeRuntimeConfig, type RuntimeConfig } from './runtime-config.js'
 import { BackgroundFailures, type FailureKind } from './scheduling/background-failures.js'
 import { MergePace } from './scheduling/merge-pace.js'
@@ -58,7 +60,7 @@ export interface TreeCoreParts {
   readonly nextTableId: number
 }
 
-export class TreeCore extends EventEmitter {
+export class TreeCore extends EventEmitter implements ReadCore {
   readonly root: string
   readonly settings: Settings
   readonly fs: FileSystem
@@ -85,6 +87,7 @@ export class TreeCore extends EventEmitter {
   readonly backpressure = new Backpressure(this)
   readonly budget = new StorageBudget(this)
   readonly maintenance = new MaintenanceCounts()
+  readonly #epoch: ThreadEpoch
   readonly #manifest: ManifestWriter | undefined
   readonly #lock: DirectoryLock | undefined
   readonly #mark: SeqnoMarkFile
@@ -126,7 +129,8 @@ export class TreeCore extends EventEmitter {
     this.cache.attach()
     this.descriptors = settings.descriptorTable ?? new DescriptorTable()
     this.loader = new BlockLoader(this.workspace)
-    this.provider = new BlockProvider(this.workspace, this.loader, this.cache.blocks)
+    this.#epoch = this.environment.epoch
+    this.provider = new BlockProvider(this.workspace, this.loader, this.cache.blocks, this.#epoch)
     this.counters = new TreeCounters(this.workspace, settings.clock)
     this.pace = new MergePace(this.shared, this.workspace.heap)
     this.pace.words.setRate(this.runtime.compactionRateLimit)
@@ -363,6 +367,29 @@ export class TreeCore extends EventEmitter {
   /** Resolves when no file is being removed. */
   async removalsDone(): Promise<void> {
     while (this.#removals.size > 0) await Promise.all(this.#removals)
+  }
+
+  /** As of `given`, or of what is visible now. Other threads' reads need the pair: alone, it does nothing. */
+  beginRead(given: number | undefined): number {
+    this.requireOpen()
+    const seqno = given ?? this.visibleSeqno.get()
+    this.#epoch.enter()
+    return seqno
+  }
+
+  endRead(): void {
+    this.#epoch.leave()
+  }
+
+  /** The super version of a read at `seqno`. @throws VARVE_SEQNO_COLLECTED */
+  viewAt(seqno: number): SuperVersion {
+    return this.history.at(seqno)
+  }
+
+  changes(): ChangeHistory {
+    const { latest } = this
+    const { collectedBelow, highestSeqno } = latest
+    return { view: latest, collectedBelow, end: highestSeqno + 1 }
   }
 
   /** An iterator begins to read. What it reads through outlives the tree until {@link releaseReading}. */

@@ -3,7 +3,7 @@
  * snapshots, maintenance and closing are here, each a few lines over the parts that do the work. Main thread.
  */
 import type { EventEmitter } from 'node:events'
-import { rangeError, typeError, VarveError } from '../shared/base/errors.js'
+import { rangeError, typeError } from '../shared/base/errors.js'
 import { type CheckpointInfo, createCheckpoint } from './checkpoint.js'
 import type { StallEvent } from './events.js'
 import { resolveFolder } from './folder.js'
@@ -122,11 +122,10 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     this.core.requireOpen()
   }
 
-  protected readSeqno(options: ReadOptions | undefined): number {
+  protected beginRead(options: ReadOptions | undefined): number {
     this.core.requireOpen()
     const given = options?.seqno
-    if (given === undefined) return this.core.visibleSeqno.get()
-    return requireReadSeqno(given)
+    return this.core.beginRead(given === undefined ? undefined : requireReadSeqno(given))
   }
 
   /**
@@ -164,18 +163,12 @@ export class Tree extends WriteOperations implements AsyncDisposable {
    * ```
    */
   scanSinceSeqno(seqno: number, options: ScanSinceOptions = {}): ChangeIterator {
-    this.core.requireOpen()
-    requireReadSeqno(seqno)
-    const { latest } = this.core
-    if (seqno < latest.collectedBelow && options.partial !== true) {
-      throw new VarveError(
-        'VARVE_SEQNO_COLLECTED',
-        `changes below seqno ${latest.collectedBelow} may have been collected; open the tree with ` +
-          `runtime.retainFrom: ${seqno} and keep it there, or take what is left with { partial: true }`,
-        { details: { seqno, collectedBelow: latest.collectedBelow } },
-      )
+    this.core.beginRead(0)
+    try {
+      return new ChangeIterator(this.core, seqno, options)
+    } finally {
+      this.core.endRead()
     }
-    return new ChangeIterator(this.core, latest, seqno, options)
   }
 
   snapshotCount(): number {

@@ -31,7 +31,7 @@ import { readPoint } from '../../src/shared/kernel/reference/point-read.js'
 import type { Version } from '../../src/shared/kernel/reference/version.js'
 import { BlockCache } from '../../src/shared/memory/block-cache.js'
 import { BlockProvider } from '../../src/shared/table/block-provider.js'
-import type { ResidentTable } from '../../src/shared/table/resident-table.js'
+import type { ViewTable } from '../../src/shared/table/view-table.js'
 import { Random, runSeed } from '../support/random.js'
 import { TestStates } from '../support/states.js'
 import { show } from '../support/versions.js'
@@ -48,7 +48,7 @@ let wanted = 0
 class Reader {
   readonly #provider: BlockProvider
   readonly #cache: BlockCache
-  readonly #tables: ReadonlyMap<number, ResidentTable>
+  readonly #tables: ReadonlyMap<number, ViewTable>
   readonly #read = heap.allocate(READ_BYTES)
   readonly #key = heap.allocate(65_535)
   readonly #state: number

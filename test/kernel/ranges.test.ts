@@ -176,7 +176,7 @@ t.test(
           if (kernel.table_is_covered_at(state.address, table.address, gap, seqno) === 0) continue
           covered++
           const { keyMin, keyMax, seqnoKvMax } = table.table.meta
-          const newest = seqnoKvMax + table.placement.globalSeqno
+          const newest = seqnoKvMax + table.globalSeqno
           for (const key of state.keys) {
             if (compareBytes(key, keyMin) < 0 || compareBytes(key, keyMax) > 0) continue
             if (coverOf(state.plain.ranges, key, seqno) <= newest) wrong.push(`round ${round}`)

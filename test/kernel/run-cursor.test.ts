@@ -125,7 +125,7 @@ class Walk {
     const index = shared.getI32(this.#source + SOURCE_INDEX)
     const first = shared.getI32(this.#source + SOURCE_FIRST)
     const table = this.#run.tables[shared.getI32(this.#cursor + RUN_CURSOR_TABLE)]!
-    const { globalSeqno } = table.placement
+    const { globalSeqno } = table
     const all = decodeResidentBlock(shared.view(block, shared.getU32(block + RESIDENT_BYTES))).map(
       (version) => ({
         ...version,

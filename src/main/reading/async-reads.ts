@@ -1,10 +1,11 @@
 /**
  * Reads that never wait for the disk on the calling thread: what memory holds is answered at once, missing blocks are read
- * off it. Main thread.
+ * off it. The thread that reads.
  *
- * I1: the super version is taken before the first wait and held to the end; so is what the tree reads through, so that
+ * I1: the view is taken before the first wait and held to the end; so is what the tree reads through, so that
  *     `close` meanwhile harms nobody: what has begun ends with its result.
  * I2: bytes that are being read lie in memory of their own, never in the shared one.
+ * I3: the read that the caller began ends before the first wait; what comes behind one is a read of its own.
  */
 import { LATER } from '../../shared/iterator/range-scan.js'
 import { READ_WANTS_BLOCK } from '../../shared/kernel/layout.js'
@@ -14,8 +15,6 @@ import {
   type WantedBlock,
 } from '../../shared/table/block-fetch.js'
 import { requireKeyLength } from '../options.js'
-import type { TreeCore } from '../tree-core.js'
-import type { SuperVersion } from '../version/super-version.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { byteLengthOf, placeBytes } from '../writing/writer.js'
 import { AsyncRangeIterator, type LaterSource } from './async-range-iterator.js'
@@ -23,6 +22,7 @@ import { LaterBlocks } from './later-blocks.js'
 import { MULTI_READ_KEYS_MAX, MultiRead, windowsOf } from './multi-read.js'
 import type { OperandReads } from './operand-reads.js'
 import type { PointReader } from './point-reader.js'
+import type { HeldView, ReadCore } from './read-core.js'
 import { type AsyncRangeOptions, boundsOf, limitOf, shapeOf, toBytes } from './read-options.js'
 
 /** A key's operands, resolved. */
@@ -32,49 +32,66 @@ interface Resolution {
 }
 
 export class AsyncReads {
-  readonly #core: TreeCore
+  readonly #core: ReadCore
   readonly #points: PointReader
   readonly #operands: OperandReads
   /** Reads under way, by what they read: whoever wants the same waits for the same. */
   readonly #reading = new Map<string, Promise<Uint8Array>>()
 
-  constructor(core: TreeCore, points: PointReader, operands: OperandReads) {
+  constructor(core: ReadCore, points: PointReader, operands: OperandReads) {
     this.#core = core
     this.#points = points
     this.#operands = operands
   }
 
   async get(key: BytesLike, seqno: number): Promise<Buffer | undefined> {
-    const length = byteLengthOf(key, 'key')
-    requireKeyLength(length)
-    const points = this.#points
-    placeBytes(this.#core.shared, key, points.keyAddress, length)
-    const view = this.#core.history.at(seqno)
-    const outcome = points.begin(view, length, seqno)
-    if (outcome !== READ_WANTS_BLOCK) {
-      const verdict = points.judge(points.readAddress, outcome)
-      if (verdict !== 'operand') return verdict === 'value' ? points.copyValue() : undefined
+    let values: Promise<(Buffer | undefined)[]>
+    try {
+      const length = byteLengthOf(key, 'key')
+      requireKeyLength(length)
+      const points = this.#points
+      placeBytes(this.#core.shared, key, points.keyAddress, length)
+      const view = this.#core.viewAt(seqno)
+      const outcome = points.begin(view, length, seqno)
+      if (outcome !== READ_WANTS_BLOCK) {
+        const verdict = points.judge(points.readAddress, outcome)
+        if (verdict !== 'operand') return verdict === 'value' ? points.copyValue() : undefined
+      }
+      values = this.#held(view, () => this.#multiRead(view, [key], seqno))
+    } finally {
+      this.#core.endRead()
     }
-    const [value] = await this.#held(view, () => this.#multiRead(view, [key], seqno))
-    return value
+    return (await values)[0]
   }
 
   async multiGet(keys: readonly BytesLike[], seqno: number): Promise<(Buffer | undefined)[]> {
-    const view = this.#core.history.at(seqno)
-    // The caller may change its array, or the bytes in it, once this has returned.
-    const own = keys.map((key) => (typeof key === 'string' ? key : toBytes(key, 'a key')))
-    return this.#held(view, async () => {
-      const values: (Buffer | undefined)[] = []
-      for (let at = 0; at < own.length; at += MULTI_READ_KEYS_MAX) {
-        values.push(
-          ...(await this.#multiRead(view, own.slice(at, at + MULTI_READ_KEYS_MAX), seqno)),
-        )
-      }
-      return values
-    })
+    try {
+      const view = this.#core.viewAt(seqno)
+      // The caller may change its array, or the bytes in it, once this has returned.
+      const own = keys.map((key) => (typeof key === 'string' ? key : toBytes(key, 'a key')))
+      return this.#held(view, async () => {
+        const values: (Buffer | undefined)[] = []
+        for (let at = 0; at < own.length; at += MULTI_READ_KEYS_MAX) {
+          values.push(
+            ...(await this.#multiRead(view, own.slice(at, at + MULTI_READ_KEYS_MAX), seqno)),
+          )
+        }
+        return values
+      })
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   range<T>(options: AsyncRangeOptions, seqno: number): AsyncRangeIterator<T> {
+    try {
+      return this.#begin(options, seqno)
+    } finally {
+      this.#core.endRead()
+    }
+  }
+
+  #begin<T>(options: AsyncRangeOptions, seqno: number): AsyncRangeIterator<T> {
     const core = this.#core
     const { compare } = core.order
     const bounds = boundsOf(options, compare)
@@ -88,13 +105,13 @@ export class AsyncReads {
       limit: limitOf(options, bounds, compare),
     }
     const shape = shapeOf(options)
-    const view = core.history.at(seqno).acquire()
+    const view = core.viewAt(seqno).acquire()
     core.acquireReading()
     const source = this.#source(view, seqno, range.isReverse)
     return new AsyncRangeIterator(source, range, shape, options.signal)
   }
 
-  #source(view: SuperVersion, seqno: number, isReverse: boolean): LaterSource {
+  #source(view: HeldView, seqno: number, isReverse: boolean): LaterSource {
     const core = this.#core
     const blocks = new LaterBlocks(core.provider, isReverse)
     let wanted: Uint8Array | undefined
@@ -130,7 +147,7 @@ export class AsyncReads {
   }
 
   /** Runs `work` while the view, and what the tree reads through, stay. */
-  async #held<T>(view: SuperVersion, work: () => Promise<T>): Promise<T> {
+  async #held<T>(view: HeldView, work: () => Promise<T>): Promise<T> {
     view.acquire()
     this.#core.acquireReading()
     try {
@@ -143,17 +160,20 @@ export class AsyncReads {
 
   /** At most MULTI_READ_KEYS_MAX keys. */
   async #multiRead(
-    view: SuperVersion,
+    view: HeldView,
     keys: readonly BytesLike[],
     seqno: number,
   ): Promise<(Buffer | undefined)[]> {
     if (keys.length === 0) return []
-    using batch = new MultiRead(this.#core.workspace, this.#points, view, keys, seqno)
+    const { workspace, provider } = this.#core
+    using batch = this.#inside(() => new MultiRead(workspace, this.#points, view, keys, seqno))
     for (let ranges = batch.ranges(); ranges.length > 0; ranges = batch.ranges()) {
-      for (const window of windowsOf(ranges, this.#core.cache.blocks.capacityBytes)) {
+      for (const window of windowsOf(ranges, provider.cache.capacityBytes)) {
         const bytes = await this.#readAll(window)
-        window.forEach((range, i) => {
-          batch.give(range, bytes[i] as Uint8Array)
+        this.#inside(() => {
+          window.forEach((range, i) => {
+            batch.give(range, bytes[i] as Uint8Array)
+          })
         })
       }
     }
@@ -162,6 +182,17 @@ export class AsyncReads {
       batch.values[number] = value === undefined ? undefined : Buffer.from(value)
     }
     return batch.values
+  }
+
+  /** What uses blocks of the cache, behind a wait. */
+  #inside<T>(work: () => T): T {
+    const { epoch } = this.#core.provider
+    epoch?.enter()
+    try {
+      return work()
+    } finally {
+      epoch?.leave()
+    }
   }
 
   /** Ends when all of the reads have ended, also where one fails. */

@@ -1,10 +1,12 @@
 /**
- * What `scanSinceSeqno` hands out: changes in seqno order, over a super version that it holds until it ends. Main thread.
+ * What `scanSinceSeqno` hands out: changes in seqno order, over a view that it holds until it ends. The
+ * thread that reads.
  */
-import type { TreeCore } from '../tree-core.js'
-import type { SuperVersion } from '../version/super-version.js'
-import { type ChangeEvent, changesOf, highestSeqnoOf } from './change-scan.js'
+import { VarveError } from '../../shared/base/errors.js'
+import { type ChangeEvent, changesOf } from './change-scan.js'
 import { type Held, UNWATCHED, unwatch, watch } from './leak-watch.js'
+import type { HeldView, ReadCore } from './read-core.js'
+import { requireReadSeqno } from './read-options.js'
 
 export interface ScanSinceOptions {
   /**
@@ -24,10 +26,10 @@ class ChangeState implements Held {
   }
   watchNumber = UNWATCHED
   readonly changes: Generator<ChangeEvent, undefined>
-  readonly #core: TreeCore
-  readonly #view: SuperVersion
+  readonly #core: ReadCore
+  readonly #view: HeldView
 
-  constructor(core: TreeCore, view: SuperVersion, changes: Generator<ChangeEvent, undefined>) {
+  constructor(core: ReadCore, view: HeldView, changes: Generator<ChangeEvent, undefined>) {
     this.#core = core
     this.#view = view
     this.changes = changes
@@ -46,11 +48,21 @@ export class ChangeIterator implements IterableIterator<ChangeEvent>, Disposable
   readonly #state: ChangeState
   #isDone = false
 
-  /** Not for users: call `tree.scanSinceSeqno`. Takes a reference to `view`. */
-  constructor(core: TreeCore, view: SuperVersion, from: number, options: ScanSinceOptions) {
+  /** Not for users: call `tree.scanSinceSeqno`. REQUIRES: inside a read. @throws VARVE_SEQNO_COLLECTED, RangeError */
+  constructor(core: ReadCore, from: number, options: ScanSinceOptions) {
+    requireReadSeqno(from)
     // What is written from now on has a higher seqno: the end is where the tree is now.
-    const range = { from, end: highestSeqnoOf(view) + 1 }
-    const changes = changesOf(core, view.acquire(), range, { isFull: options.fullScan === true })
+    const { view, collectedBelow, end } = core.changes()
+    if (from < collectedBelow && options.partial !== true) {
+      throw new VarveError(
+        'VARVE_SEQNO_COLLECTED',
+        `changes below seqno ${collectedBelow} may have been collected; open the tree with ` +
+          `runtime.retainFrom: ${from} and keep it there, or take what is left with { partial: true }`,
+        { details: { seqno: from, collectedBelow } },
+      )
+    }
+    const isFull = options.fullScan === true
+    const changes = changesOf(core, view.acquire(), { from, end }, { isFull })
     this.#state = new ChangeState(core, view, changes)
     watch(this, this.#state)
   }

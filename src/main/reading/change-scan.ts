@@ -1,6 +1,6 @@
 /**
  * Change data capture: every version that a super version still holds at or above a seqno, in seqno order (semantics.md
- * 10). Main thread.
+ * 10). The thread that reads.
  *
  * Sources hold entries in key order, so they are read whole, one after the other, and what is new is sorted. That takes
  * memory, which is bounded: a window of seqnos that turns out too large is halved while it is being read, and the rest
@@ -20,8 +20,10 @@ import {
   type RangeTombstone,
 } from '../../shared/format/range-tombstone.js'
 import type { BlockSeqnos } from '../../shared/format/seqno-bounds.js'
+import { readRangeRecords } from '../../shared/iterator/range-records.js'
 import { noOperands, RangeScan } from '../../shared/iterator/range-scan.js'
 import { PartialView } from '../../shared/iterator/read-state.js'
+import type { ReadView } from '../../shared/iterator/read-view.js'
 import type { BlockGiver } from '../../shared/iterator/run-cursor.js'
 import {
   KIND_INDIRECTION,
@@ -35,9 +37,9 @@ import {
   SCAN_EVERY_VERSION,
   WANTED_DATA,
 } from '../../shared/kernel/layout.js'
-import type { ResidentTable } from '../../shared/table/resident-table.js'
-import type { TreeCore } from '../tree-core.js'
-import type { SuperVersion } from '../version/super-version.js'
+import type { Workspace } from '../../shared/memory/workspace.js'
+import type { ViewTable } from '../../shared/table/view-table.js'
+import type { ReadCore } from './read-core.js'
 
 /** One change, as the tree stored it: nothing is resolved, merged or left out. */
 export type ChangeEvent =
@@ -71,7 +73,7 @@ const EVENT_BYTES = 200
 /** One memtable or one table, and how to read it. */
 interface Source {
   readonly view: PartialView
-  readonly table: ResidentTable | undefined
+  readonly table: ViewTable | undefined
   readonly bounds: ReadonlyMap<number, BlockSeqnos> | undefined
 }
 
@@ -84,8 +86,8 @@ export interface ChangeScanOptions {
 
 /** The changes of `view` with `from <= seqno < end`, a window at a time. Takes no reference to the view. */
 export function* changesOf(
-  core: TreeCore,
-  view: SuperVersion,
+  core: ReadCore,
+  view: ReadView,
   range: { readonly from: number; readonly end: number },
   options: ChangeScanOptions,
 ): Generator<ChangeEvent, undefined> {
@@ -105,25 +107,15 @@ export function* changesOf(
   }
 }
 
-/** The highest seqno of anything in the view; -1 where there is nothing. */
-export function highestSeqnoOf(view: SuperVersion): number {
-  let highest = -1
-  for (const memtable of [...(view.active === undefined ? [] : [view.active]), ...view.sealed]) {
-    highest = Math.max(highest, memtable.highestSeqno ?? -1)
-  }
-  for (const { table } of view.version.tables()) highest = Math.max(highest, table.highestSeqno)
-  return highest
-}
-
 class ChangeScan {
-  readonly #core: TreeCore
+  readonly #core: ReadCore
   readonly #sources: readonly Source[]
   readonly #tombstones: readonly ChangeEvent[]
   readonly #windowBytes: number
   /** A block without entries, given for those that hold nothing of the window. */
   readonly #emptyBlock: number
 
-  constructor(core: TreeCore, view: SuperVersion, options: ChangeScanOptions) {
+  constructor(core: ReadCore, view: ReadView, options: ChangeScanOptions) {
     this.#core = core
     this.#windowBytes = options.windowBytes ?? WINDOW_BYTES
     const { workspace } = core
@@ -140,7 +132,7 @@ class ChangeScan {
         bounds: options.isFull ? undefined : table.table.readSeqnoBounds(workspace, core.loader),
       })),
     ]
-    this.#tombstones = tombstoneEvents(view.collectRangeTombstones(), workspace.order.compare)
+    this.#tombstones = tombstoneEvents(rangeTombstonesOf(workspace, view), workspace.order.compare)
     const { shared, heap } = workspace
     this.#emptyBlock = heap.allocate(RESIDENT_SLOTS)
     shared.bytes.fill(0, this.#emptyBlock, this.#emptyBlock + RESIDENT_SLOTS)
@@ -218,9 +210,10 @@ class ChangeScan {
     return {
       // Cursors must not find by themselves what is to be passed over.
       cacheAddress: 0,
+      epoch: provider.epoch,
       get: (table, kind, offset, size) => {
         if (kind !== WANTED_DATA) return provider.get(table, kind, offset, size)
-        const { globalSeqno } = table.placement
+        const { globalSeqno } = table
         const block = bounds.get(offset)
         const isPassed =
           block !== undefined && (block.max + globalSeqno < from || block.min + globalSeqno >= to)
@@ -234,7 +227,7 @@ class ChangeScan {
 function mayHold({ table }: Source, from: number, to: number): boolean {
   if (table === undefined) return true
   const { meta } = table.table
-  const { globalSeqno } = table.placement
+  const { globalSeqno } = table
   return meta.seqnoKvMax + globalSeqno >= from && meta.seqnoMin + globalSeqno < to
 }
 
@@ -254,6 +247,14 @@ function eventOf(kind: number, key: Buffer, seqno: number, value: () => Buffer):
         { details: { kind, feature: kind === KIND_INDIRECTION ? 'kvSeparation' : 'unknown' } },
       )
   }
+}
+
+/** A copy of every range tombstone of memtables and tables. */
+function rangeTombstonesOf({ shared }: Workspace, view: ReadView): RangeTombstone[] {
+  return [
+    ...view.runs.flatMap(({ tables }) => tables.flatMap(({ rangeTombstones }) => rangeTombstones)),
+    ...view.memtables.flatMap((memtable) => readRangeRecords(shared, memtable)),
+  ]
 }
 
 /** One event for each range tombstone, pieces of it that lie in several tables joined again. */

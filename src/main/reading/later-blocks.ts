@@ -12,9 +12,10 @@
  */
 import type { BlockGiver, GivenBlock } from '../../shared/iterator/run-cursor.js'
 import { WANTED_DATA } from '../../shared/kernel/layout.js'
+import type { ThreadEpoch } from '../../shared/memory/epochs.js'
 import { readRangeLater, type WantedBlock } from '../../shared/table/block-fetch.js'
 import type { BlockProvider } from '../../shared/table/block-provider.js'
-import type { ResidentTable } from '../../shared/table/resident-table.js'
+import type { ViewTable } from '../../shared/table/view-table.js'
 
 /** The largest window: what a disk reads in little more time than a block. Two of them for each run. */
 const WINDOW_BYTES_MAX = 256 * 1024
@@ -51,7 +52,7 @@ function join(a: Piece, b: Piece): Piece {
   return { start: low.start, bytes: Buffer.concat([low.bytes, high.bytes]) }
 }
 
-async function readPiece(table: ResidentTable, start: number, end: number): Promise<Piece> {
+async function readPiece(table: ViewTable, start: number, end: number): Promise<Piece> {
   return { start, bytes: await readRangeLater(table.table.file, start, end - start) }
 }
 
@@ -73,8 +74,12 @@ export class LaterBlocks implements BlockGiver {
     return this.#provider.cacheAddress
   }
 
+  get epoch(): ThreadEpoch | undefined {
+    return this.#provider.epoch
+  }
+
   /** A block that is in memory; what is not is noted for {@link load}. */
-  get(table: ResidentTable, kind: number, offset: number, size: number): GivenBlock | undefined {
+  get(table: ViewTable, kind: number, offset: number, size: number): GivenBlock | undefined {
     const found = this.#provider.find(table, kind, offset)
     if (found !== undefined) return found
     const bytes = this.#bytesOf(table, kind, offset, size)
@@ -96,12 +101,7 @@ export class LaterBlocks implements BlockGiver {
     this.#single = { block, bytes: await readRangeLater(table.table.file, offset, size) }
   }
 
-  #bytesOf(
-    table: ResidentTable,
-    kind: number,
-    offset: number,
-    size: number,
-  ): Uint8Array | undefined {
+  #bytesOf(table: ViewTable, kind: number, offset: number, size: number): Uint8Array | undefined {
     const single = this.#single
     if (single?.block.table === table && single.block.offset === offset) {
       this.#single = undefined
@@ -139,7 +139,7 @@ export class LaterBlocks implements BlockGiver {
     return cut(read, offset, size) === undefined && touches ? join(piece, read) : read
   }
 
-  #readAhead(window: Window, table: ResidentTable): void {
+  #readAhead(window: Window, table: ViewTable): void {
     const { piece } = window
     const from = this.#isReverse ? piece.start : endOf(piece)
     const [start, end] = this.#span(table, from, window.span)
@@ -151,12 +151,12 @@ export class LaterBlocks implements BlockGiver {
   }
 
   /** `bytes` of the data section from a place on, in the direction of the scan. */
-  #span(table: ResidentTable, from: number, bytes: number): [start: number, end: number] {
+  #span(table: ViewTable, from: number, bytes: number): [start: number, end: number] {
     if (this.#isReverse) return [Math.max(0, from - bytes), from]
     return [from, Math.min(from + bytes, table.table.meta.dataBytes)]
   }
 
-  #windowOf(table: ResidentTable): Window {
+  #windowOf(table: ViewTable): Window {
     let window = this.#windows.get(table.owner)
     if (window === undefined) {
       window = { piece: NO_PIECE, next: undefined, span: 0 }

@@ -29,7 +29,7 @@ import {
   coalesce,
   type WantedBlock,
 } from '../../shared/table/block-fetch.js'
-import type { ResidentTable } from '../../shared/table/resident-table.js'
+import type { ViewTable } from '../../shared/table/view-table.js'
 import { requireKeyLength } from '../options.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { byteLengthOf, placeBytes } from '../writing/writer.js'
@@ -59,7 +59,7 @@ export class MultiRead implements Disposable {
   /** Saved candidates of reads, by their numbers: pieces of the heap. */
   readonly #saved = new Map<number, number>()
   /** Blocks that reads wait for, by their offset in each table. */
-  #wanted = new Map<ResidentTable, Map<number, SharedBlock>>()
+  #wanted = new Map<ViewTable, Map<number, SharedBlock>>()
 
   /** REQUIRES: 1 to MULTI_READ_KEYS_MAX keys; the view stays until the reads are over. @throws TypeError, RangeError */
   constructor(

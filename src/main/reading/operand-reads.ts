@@ -1,6 +1,6 @@
 /**
  * The value of a key whose newest version is a merge operand: gathers every visible version and folds. At once, or
- * without waiting for the disk. Main thread.
+ * without waiting for the disk. The thread that reads.
  *
  * I1: works as long as somebody holds the view, also when the tree has closed.
  */
@@ -8,17 +8,17 @@ import { noOperands, RangeScan } from '../../shared/iterator/range-scan.js'
 import type { ReadView } from '../../shared/iterator/read-view.js'
 import type { BlockGiver } from '../../shared/iterator/run-cursor.js'
 import { SCAN_EVERY_VERSION } from '../../shared/kernel/layout.js'
-import type { TreeCore } from '../tree-core.js'
 import { LaterBlocks } from './later-blocks.js'
 import { type KeyVersion, resolveOperands } from './operand-resolution.js'
+import type { ReadCore } from './read-core.js'
 
 /** The visible versions of one key, newest first, as a scan comes by them. */
 class VersionScan implements Disposable {
-  readonly #core: TreeCore
+  readonly #core: ReadCore
   readonly #scan: RangeScan
   readonly #versions: KeyVersion[] = []
 
-  constructor(core: TreeCore, giver: BlockGiver, view: ReadView, key: Uint8Array, seqno: number) {
+  constructor(core: ReadCore, giver: BlockGiver, view: ReadView, key: Uint8Array, seqno: number) {
     this.#core = core
     const bound = { key, isInclusive: true }
     const range = { lower: bound, upper: bound, seqno, isReverse: false, flags: SCAN_EVERY_VERSION }
@@ -46,9 +46,9 @@ class VersionScan implements Disposable {
 }
 
 export class OperandReads {
-  readonly #core: TreeCore
+  readonly #core: ReadCore
 
-  constructor(core: TreeCore) {
+  constructor(core: ReadCore) {
     this.#core = core
   }
 

@@ -52,7 +52,7 @@ import {
 import { GrowingBuffer, type Workspace } from '../../shared/memory/workspace.js'
 import type { WantedBlock } from '../../shared/table/block-fetch.js'
 import type { BlockProvider } from '../../shared/table/block-provider.js'
-import type { ResidentTable } from '../../shared/table/resident-table.js'
+import type { ViewTable } from '../../shared/table/view-table.js'
 
 /** Resolves the operands of a key on the slow path. */
 export type Resolver = (view: ReadView, key: Uint8Array, seqno: number) => Uint8Array | undefined
@@ -251,7 +251,7 @@ export class PointReader {
 }
 
 /** The table whose structure lies at `address`. */
-function findTable(view: ReadView, address: number): ResidentTable {
+function findTable(view: ReadView, address: number): ViewTable {
   for (const run of view.runs) {
     for (const table of run.tables) if (table.address === address) return table
   }

@@ -1,15 +1,16 @@
 /**
- * The range reads of a tree over its super versions. Main thread, synchronous.
+ * The range reads of a tree. The thread that reads, synchronous.
+ *
+ * I1: each method ends the read that its caller began, whatever comes of it.
  */
 import { rangeError } from '../../shared/base/errors.js'
 import { isEmptyRange, type KeyRangeBounds } from '../../shared/base/key-order.js'
 import { RangeScan } from '../../shared/iterator/range-scan.js'
-import type { TreeCore } from '../tree-core.js'
-import type { SuperVersion } from '../version/super-version.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { BatchRangeIterator } from './batch-range-iterator.js'
 import type { Guard } from './guard.js'
 import type { OperandReads } from './operand-reads.js'
+import type { ReadCore } from './read-core.js'
 import {
   boundsOf,
   type GuardOptions,
@@ -49,43 +50,63 @@ function ascending(
 const NO_PREFIX = { prefix: undefined, probe: undefined }
 
 export class RangeReads {
-  readonly #core: TreeCore
+  readonly #core: ReadCore
   readonly #operands: OperandReads
 
-  constructor(core: TreeCore, operands: OperandReads) {
+  constructor(core: ReadCore, operands: OperandReads) {
     this.#core = core
     this.#operands = operands
   }
 
   range<T>(options: RangeOptions, seqno: number): TreeIterator<T> {
-    const bounds = boundsOf(options, this.#core.order.compare)
-    return this.#iterator(bounds, options, seqno, shapeOf(options))
+    try {
+      const bounds = boundsOf(options, this.#core.order.compare)
+      return this.#iterator(bounds, options, seqno, shapeOf(options))
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   prefix<T>(prefix: BytesLike, options: RangeOptions, seqno: number): TreeIterator<T> {
-    const bounds = prefixBoundsOf(prefix, options, this.#core.code)
-    return this.#iterator(bounds, options, seqno, shapeOf(options), bounds)
+    try {
+      const bounds = prefixBoundsOf(prefix, options, this.#core.code)
+      return this.#iterator(bounds, options, seqno, shapeOf(options), bounds)
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   guards(options: GuardOptions, seqno: number): TreeIterator<Guard> {
-    const bounds = boundsOf(options, this.#core.order.compare)
-    return this.#iterator(bounds, options, seqno, 'guards')
+    try {
+      const bounds = boundsOf(options, this.#core.order.compare)
+      return this.#iterator(bounds, options, seqno, 'guards')
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   seekable(options: SeekableOptions, seqno: number): SeekableIterator {
-    const { compare } = this.#core.order
-    const bounds = boundsOf(options, compare)
-    const isEmpty = isEmptyRange(bounds, compare)
-    return new SeekableIterator(this.#source(seqno), bounds, seqno, { compare, isEmpty })
+    try {
+      const { compare } = this.#core.order
+      const bounds = boundsOf(options, compare)
+      const isEmpty = isEmptyRange(bounds, compare)
+      return new SeekableIterator(this.#source(seqno), bounds, seqno, { compare, isEmpty })
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   batch(intervals: readonly IntervalOptions[], seqno: number): BatchRangeIterator {
-    const { compare } = this.#core.order
-    const bounds = ascending(
-      intervals.map((interval) => boundsOf(interval, compare)),
-      compare,
-    )
-    return new BatchRangeIterator(this.#source(seqno), bounds, seqno)
+    try {
+      const { compare } = this.#core.order
+      const bounds = ascending(
+        intervals.map((interval) => boundsOf(interval, compare)),
+        compare,
+      )
+      return new BatchRangeIterator(this.#source(seqno), bounds, seqno)
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   containsPrefix(prefix: BytesLike, seqno: number): boolean {
@@ -100,7 +121,7 @@ export class RangeReads {
   }
 
   count(seqno: number): number {
-    const source = this.#source(seqno)
+    const source = this.#counted(seqno)
     const range = { lower: undefined, upper: undefined, seqno, isReverse: false, flags: 0 }
     const { workspace, giver, view, resolve } = source
     const scan = new RangeScan(workspace, giver, view, range, resolve)
@@ -112,6 +133,15 @@ export class RangeReads {
     } finally {
       scan.dispose()
       source.release()
+    }
+  }
+
+  /** The read ends here: a count of everything is no reason to keep what others gave up. */
+  #counted(seqno: number): RowSource {
+    try {
+      return this.#source(seqno)
+    } finally {
+      this.#core.endRead()
     }
   }
 
@@ -136,10 +166,10 @@ export class RangeReads {
     return new TreeIterator(this.#source(seqno), range, shape)
   }
 
-  /** Holds the super version, and what the tree reads through, until it is released. */
+  /** Holds the view, and what the tree reads through, until it is released. */
   #source(seqno: number): RowSource {
     const core = this.#core
-    const view: SuperVersion = core.history.at(seqno).acquire()
+    const view = core.viewAt(seqno).acquire()
     core.acquireReading()
     return {
       workspace: core.workspace,

@@ -24,22 +24,25 @@ export abstract class ReadOperations {
   /** What answers. @throws VARVE_CLOSED */
   protected abstract readonly reads: TreeReads
 
-  /** As of which seqno a call with these options reads. @throws VARVE_CLOSED, RangeError */
-  protected abstract readSeqno(options: ReadOptions | undefined): number
+  /**
+   * Begins a call with these options: the seqno that it reads as of. What answers ends it.
+   * @throws VARVE_CLOSED, RangeError, and nothing was begun
+   */
+  protected abstract beginRead(options: ReadOptions | undefined): number
 
   /** The value of a key: the caller's own copy; undefined where there is none. */
   get(key: BytesLike, options?: ReadOptions): Buffer | undefined {
-    return this.reads.get(key, this.readSeqno(options))
+    return this.reads.get(key, this.beginRead(options))
   }
 
   /** The value decoded as UTF-8, straight from memory. */
   getString(key: BytesLike, options?: ReadOptions): string | undefined {
-    return this.reads.getString(key, this.readSeqno(options))
+    return this.reads.getString(key, this.beginRead(options))
   }
 
   /** Copies the value into `target`, as far as it fits: the value's length, or -1 where there is none. */
   getInto(key: BytesLike, target: Uint8Array, options?: ReadOptions): number {
-    return this.reads.getInto(key, target, this.readSeqno(options))
+    return this.reads.getInto(key, target, this.beginRead(options))
   }
 
   /**
@@ -53,7 +56,7 @@ export abstract class ReadOperations {
    * ```
    */
   getPinned(key: BytesLike, options?: ReadOptions): PinnableSlice | undefined {
-    return this.reads.getPinned(key, this.readSeqno(options))
+    return this.reads.getPinned(key, this.beginRead(options))
   }
 
   /**
@@ -61,7 +64,7 @@ export abstract class ReadOperations {
    * off it. Sees the tree as it is at the call, whatever happens until the result comes, `close` included.
    */
   async getAsync(key: BytesLike, options?: ReadOptions): Promise<Buffer | undefined> {
-    return this.reads.later.get(key, this.readSeqno(options))
+    return this.reads.later.get(key, this.beginRead(options))
   }
 
   /**
@@ -69,7 +72,7 @@ export abstract class ReadOperations {
    * once. Missing blocks that lie close to each other are read together.
    */
   multiGet(keys: readonly BytesLike[], options?: ReadOptions): (Buffer | undefined)[] {
-    return this.reads.multiGet(keys, this.readSeqno(options))
+    return this.reads.multiGet(keys, this.beginRead(options))
   }
 
   /** As {@link multiGet}, never waiting for the disk on this thread; see {@link getAsync}. */
@@ -77,21 +80,21 @@ export abstract class ReadOperations {
     keys: readonly BytesLike[],
     options?: ReadOptions,
   ): Promise<(Buffer | undefined)[]> {
-    return this.reads.later.multiGet(keys, this.readSeqno(options))
+    return this.reads.later.multiGet(keys, this.beginRead(options))
   }
 
   containsKey(key: BytesLike, options?: ReadOptions): boolean {
-    return this.reads.containsKey(key, this.readSeqno(options))
+    return this.reads.containsKey(key, this.beginRead(options))
   }
 
   /** True where at least one key starts with `prefix`; any key where it is empty. */
   containsPrefix(prefix: BytesLike, options?: ReadOptions): boolean {
-    return this.reads.ranges.containsPrefix(prefix, this.readSeqno(options))
+    return this.reads.ranges.containsPrefix(prefix, this.beginRead(options))
   }
 
   /** Bytes of a key's value; undefined where there is none. */
   sizeOf(key: BytesLike, options?: ReadOptions): number | undefined {
-    return this.reads.sizeOf(key, this.readSeqno(options))
+    return this.reads.sizeOf(key, this.beginRead(options))
   }
 
   /**
@@ -106,17 +109,17 @@ export abstract class ReadOperations {
   range(options: RangeOptions & { readonly keys: false }): TreeIterator<Buffer>
   range(options?: RangeOptions): TreeIterator<[Buffer, Buffer]>
   range(options: RangeOptions = {}): TreeIterator<Buffer> | TreeIterator<[Buffer, Buffer]> {
-    return this.reads.ranges.range<[Buffer, Buffer]>(options, this.readSeqno(options))
+    return this.reads.ranges.range<[Buffer, Buffer]>(options, this.beginRead(options))
   }
 
   /** Entries whose key starts with `prefix`; all of them where it is empty. */
   prefix(prefix: BytesLike, options: RangeOptions = {}): TreeIterator<[Buffer, Buffer]> {
-    return this.reads.ranges.prefix(prefix, options, this.readSeqno(options))
+    return this.reads.ranges.prefix(prefix, options, this.beginRead(options))
   }
 
   /** All entries. */
   iter(options: RangeOptions = {}): TreeIterator<[Buffer, Buffer]> {
-    return this.reads.ranges.range(options, this.readSeqno(options))
+    return this.reads.ranges.range(options, this.beginRead(options))
   }
 
   /** All entries, for `for (const [key, value] of tree)`. */
@@ -133,7 +136,7 @@ export abstract class ReadOperations {
    * ```
    */
   guards(options: GuardOptions = {}): TreeIterator<Guard> {
-    return this.reads.ranges.guards(options, this.readSeqno(options))
+    return this.reads.ranges.guards(options, this.beginRead(options))
   }
 
   /**
@@ -147,7 +150,7 @@ export abstract class ReadOperations {
    * ```
    */
   seekable(options: SeekableOptions = {}): SeekableIterator {
-    return this.reads.ranges.seekable(options, this.readSeqno(options))
+    return this.reads.ranges.seekable(options, this.beginRead(options))
   }
 
   /**
@@ -161,7 +164,7 @@ export abstract class ReadOperations {
    * ```
    */
   batchRangeScan(intervals: readonly IntervalOptions[], options?: ReadOptions): BatchRangeIterator {
-    return this.reads.ranges.batch(intervals, this.readSeqno(options))
+    return this.reads.ranges.batch(intervals, this.beginRead(options))
   }
 
   /**
@@ -181,28 +184,28 @@ export abstract class ReadOperations {
   rangeAsync(
     options: AsyncRangeOptions = {},
   ): AsyncRangeIterator<Buffer> | AsyncRangeIterator<[Buffer, Buffer]> {
-    return this.reads.later.range<[Buffer, Buffer]>(options, this.readSeqno(options))
+    return this.reads.later.range<[Buffer, Buffer]>(options, this.beginRead(options))
   }
 
   /** For debugging: every version of a key in everything that a read at this moment looks at, visible or not. */
   trace(key: BytesLike, options?: ReadOptions): TracedVersion[] {
-    return this.reads.trace(key, this.readSeqno(options))
+    return this.reads.trace(key, this.beginRead(options))
   }
 
   firstKeyValue(options?: ReadOptions): [Buffer, Buffer] | undefined {
-    return this.reads.ranges.edge(this.readSeqno(options), false)
+    return this.reads.ranges.edge(this.beginRead(options), false)
   }
 
   lastKeyValue(options?: ReadOptions): [Buffer, Buffer] | undefined {
-    return this.reads.ranges.edge(this.readSeqno(options), true)
+    return this.reads.ranges.edge(this.beginRead(options), true)
   }
 
   isEmpty(options?: ReadOptions): boolean {
-    return this.reads.ranges.edge(this.readSeqno(options), false) === undefined
+    return this.reads.ranges.edge(this.beginRead(options), false) === undefined
   }
 
   /** Counts the visible keys: a scan of the whole tree. */
   len(options?: ReadOptions): number {
-    return this.reads.ranges.count(this.readSeqno(options))
+    return this.reads.ranges.count(this.beginRead(options))
   }
 }

@@ -1,11 +1,11 @@
 /**
- * Every version of one key, wherever it lies: for debugging. Main thread.
+ * Every version of one key, wherever it lies: for debugging. The thread that reads.
  */
 import { noOperands, RangeScan } from '../../shared/iterator/range-scan.js'
 import { PartialView } from '../../shared/iterator/read-state.js'
-import { SCAN_EVERY_VERSION } from '../../shared/kernel/layout.js'
-import type { TreeCore } from '../tree-core.js'
-import type { SuperVersion } from '../version/super-version.js'
+import type { ReadView } from '../../shared/iterator/read-view.js'
+import { MEMTABLE_ID, SCAN_EVERY_VERSION } from '../../shared/kernel/layout.js'
+import type { ReadCore } from './read-core.js'
 
 /** What kind of entry a version is, by its number in tables. */
 const KINDS = ['value', 'tombstone', 'weakTombstone', 'mergeOperand', 'indirection'] as const
@@ -26,15 +26,12 @@ export interface TracedVersion {
 }
 
 /** Every version of `key` in every source of `view`, newest source first, in each the newest version first. */
-export function traceKey(core: TreeCore, view: SuperVersion, key: Uint8Array): TracedVersion[] {
+export function traceKey(core: ReadCore, view: ReadView, key: Uint8Array): TracedVersion[] {
   const versions: TracedVersion[] = []
-  const memtables = [
-    ...(view.active === undefined ? [] : [{ source: 'active' as const, memtable: view.active }]),
-    ...[...view.sealed].reverse().map((memtable) => ({ source: 'sealed' as const, memtable })),
-  ]
-  for (const { source, memtable } of memtables) {
-    using part = new PartialView(core.workspace, [memtable.address], [])
-    const place = { source, id: memtable.id, level: undefined }
+  for (const [i, memtable] of view.memtables.entries()) {
+    using part = new PartialView(core.workspace, [memtable], [])
+    const source = i === 0 ? ('active' as const) : ('sealed' as const)
+    const place = { source, id: core.shared.getU32(memtable + MEMTABLE_ID), level: undefined }
     versions.push(...versionsIn(core, part, key).map((version) => ({ ...place, ...version })))
   }
   for (const { level, tables } of view.runs) {
@@ -49,7 +46,7 @@ export function traceKey(core: TreeCore, view: SuperVersion, key: Uint8Array): T
 }
 
 function versionsIn(
-  core: TreeCore,
+  core: ReadCore,
   view: PartialView,
   key: Uint8Array,
 ): Omit<TracedVersion, 'source' | 'id' | 'level'>[] {

@@ -1,11 +1,11 @@
 /**
- * The point reads of a tree over its super versions: which one to look at, keys into the shared memory, results out; and
- * where its other kinds of reads are. Main thread, synchronous.
+ * The point reads of a tree: which view to look at, keys into the shared memory, results out; and where its other kinds of
+ * reads are. The thread that reads, synchronous.
+ *
+ * I1: each method ends the read that its caller began, whatever comes of it.
  */
 import { readRanges } from '../../shared/table/block-fetch.js'
 import { requireKeyLength } from '../options.js'
-import type { TreeCore } from '../tree-core.js'
-import type { SuperVersion } from '../version/super-version.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { byteLengthOf, placeBytes } from '../writing/writer.js'
 import { AsyncReads } from './async-reads.js'
@@ -14,6 +14,7 @@ import { OperandReads } from './operand-reads.js'
 import { PinnableSlice } from './pinnable-slice.js'
 import { PointReader } from './point-reader.js'
 import { RangeReads } from './range-reads.js'
+import type { HeldView, ReadCore } from './read-core.js'
 import { toBytes } from './read-options.js'
 import { type TracedVersion, traceKey } from './trace.js'
 
@@ -23,11 +24,11 @@ const MULTI_READ_KEYS_MIN = 3
 export class TreeReads {
   readonly ranges: RangeReads
   readonly later: AsyncReads
-  readonly #core: TreeCore
+  readonly #core: ReadCore
   readonly #points: PointReader
   readonly #operands: OperandReads
 
-  constructor(core: TreeCore) {
+  constructor(core: ReadCore) {
     this.#core = core
     const operands = new OperandReads(core)
     this.#operands = operands
@@ -39,30 +40,49 @@ export class TreeReads {
   }
 
   get(key: BytesLike, seqno: number): Buffer | undefined {
-    return this.#find(key, seqno) ? this.#points.copyValue() : undefined
+    try {
+      return this.#find(key, seqno) ? this.#points.copyValue() : undefined
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   getString(key: BytesLike, seqno: number): string | undefined {
-    if (!this.#find(key, seqno)) return undefined
-    const { resolved, valueAddress, valueLength } = this.#points
-    if (resolved !== undefined) return Buffer.from(resolved).toString('utf8')
-    return this.#core.shared.buffer.utf8Slice(valueAddress, valueAddress + valueLength)
+    try {
+      if (!this.#find(key, seqno)) return undefined
+      const { resolved, valueAddress, valueLength } = this.#points
+      if (resolved !== undefined) return Buffer.from(resolved).toString('utf8')
+      return this.#core.shared.buffer.utf8Slice(valueAddress, valueAddress + valueLength)
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   getInto(key: BytesLike, target: Uint8Array, seqno: number): number {
-    if (!this.#find(key, seqno)) return -1
-    const { resolved, valueAddress, valueLength } = this.#points
-    const length = Math.min(valueLength, target.length)
-    const source = resolved ?? this.#core.shared.view(valueAddress, length)
-    target.set(source.subarray(0, length))
-    return valueLength
+    try {
+      if (!this.#find(key, seqno)) return -1
+      const { resolved, valueAddress, valueLength } = this.#points
+      const length = Math.min(valueLength, target.length)
+      const source = resolved ?? this.#core.shared.view(valueAddress, length)
+      target.set(source.subarray(0, length))
+      return valueLength
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   getPinned(key: BytesLike, seqno: number): PinnableSlice | undefined {
-    if (!this.#find(key, seqno)) return undefined
+    try {
+      return this.#find(key, seqno) ? this.#pinFound() : undefined
+    } finally {
+      this.#core.endRead()
+    }
+  }
+
+  #pinFound(): PinnableSlice {
     const { resolved, valueAddress, valueLength } = this.#points
     const core = this.#core
-    const cache = core.cache.blocks
+    const { cache } = core.provider
     const isPinned = resolved === undefined && valueLength > 0 && cache.pin(valueAddress)
     if (!isPinned) return new PinnableSlice(this.#points.copyValue(), undefined)
     core.acquireReading()
@@ -74,8 +94,18 @@ export class TreeReads {
   }
 
   multiGet(keys: readonly BytesLike[], seqno: number): (Buffer | undefined)[] {
-    if (keys.length < MULTI_READ_KEYS_MIN) return keys.map((key) => this.get(key, seqno))
-    const view = this.#view(seqno)
+    try {
+      return this.#getAll(keys, seqno)
+    } finally {
+      this.#core.endRead()
+    }
+  }
+
+  #getAll(keys: readonly BytesLike[], seqno: number): (Buffer | undefined)[] {
+    if (keys.length < MULTI_READ_KEYS_MIN) {
+      return keys.map((key) => (this.#find(key, seqno) ? this.#points.copyValue() : undefined))
+    }
+    const view = this.#core.viewAt(seqno)
     const values: (Buffer | undefined)[] = []
     for (let at = 0; at < keys.length; at += MULTI_READ_KEYS_MAX) {
       const some =
@@ -90,43 +120,47 @@ export class TreeReads {
   }
 
   containsKey(key: BytesLike, seqno: number): boolean {
-    return this.#find(key, seqno)
+    try {
+      return this.#find(key, seqno)
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   sizeOf(key: BytesLike, seqno: number): number | undefined {
-    return this.#find(key, seqno) ? this.#points.valueLength : undefined
+    try {
+      return this.#find(key, seqno) ? this.#points.valueLength : undefined
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   trace(key: BytesLike, seqno: number): TracedVersion[] {
-    const bytes = toBytes(key, 'a key')
-    requireKeyLength(bytes.length)
-    return traceKey(this.#core, this.#view(seqno), bytes)
+    try {
+      const bytes = toBytes(key, 'a key')
+      requireKeyLength(bytes.length)
+      return traceKey(this.#core, this.#core.viewAt(seqno), bytes)
+    } finally {
+      this.#core.endRead()
+    }
   }
 
   dispose(): void {
     this.#points.dispose()
   }
 
-  #view(seqno: number): SuperVersion {
-    return this.#core.history.at(seqno)
-  }
-
   #find(key: BytesLike, seqno: number): boolean {
     const length = byteLengthOf(key, 'key')
     requireKeyLength(length)
     placeBytes(this.#core.shared, key, this.#points.keyAddress, length)
-    return this.#points.find(this.#view(seqno), length, seqno)
+    return this.#points.find(this.#core.viewAt(seqno), length, seqno)
   }
 
   /** At most MULTI_READ_KEYS_MAX keys. */
-  #multiRead(
-    view: SuperVersion,
-    keys: readonly BytesLike[],
-    seqno: number,
-  ): (Buffer | undefined)[] {
+  #multiRead(view: HeldView, keys: readonly BytesLike[], seqno: number): (Buffer | undefined)[] {
     using batch = new MultiRead(this.#core.workspace, this.#points, view, keys, seqno)
     for (let ranges = batch.ranges(); ranges.length > 0; ranges = batch.ranges()) {
-      for (const window of windowsOf(ranges, this.#core.cache.blocks.capacityBytes)) {
+      for (const window of windowsOf(ranges, this.#core.provider.cache.capacityBytes)) {
         const bytes = readRanges(window)
         window.forEach((range, i) => {
           batch.give(range, bytes[i])

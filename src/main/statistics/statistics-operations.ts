@@ -189,7 +189,7 @@ export abstract class StatisticsOperations extends ReadOperations {
    * ```
    */
   approximateRangeStats(range: RangeEstimateOptions = {}): ApproximateRangeStats {
-    return this.#estimates(range).stats()
+    return this.#estimate(range, (estimates) => estimates.stats())
   }
 
   /**
@@ -198,7 +198,7 @@ export abstract class StatisticsOperations extends ReadOperations {
    * @throws codes of damage where a zone map is damaged
    */
   approximateRangeCardinality(range: RangeEstimateOptions = {}): RangeCardinality {
-    return this.#estimates(range).cardinality()
+    return this.#estimate(range, (estimates) => estimates.cardinality())
   }
 
   // What was done.
@@ -215,11 +215,15 @@ export abstract class StatisticsOperations extends ReadOperations {
     return metricsOf(this.core)
   }
 
-  #estimates(range: RangeEstimateOptions): RangeEstimates {
-    const seqno = this.readSeqno(range)
+  #estimate<T>(range: RangeEstimateOptions, ask: (estimates: RangeEstimates) => T): T {
+    const seqno = this.beginRead(range)
     const { core } = this
-    const bounds = boundsOf(range, core.order.compare)
-    return new RangeEstimates(core, core.history.at(seqno), bounds, seqno)
+    try {
+      const bounds = boundsOf(range, core.order.compare)
+      return ask(new RangeEstimates(core, core.viewAt(seqno), bounds, seqno))
+    } finally {
+      core.endRead()
+    }
   }
 
   *#memtables(): Generator<Memtable> {

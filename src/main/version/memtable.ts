@@ -12,6 +12,7 @@ import {
   KIND_TOMBSTONE,
   KIND_WEAK_TOMBSTONE,
   MEMTABLE_ENTRY_COUNT,
+  MEMTABLE_ID,
   MEMTABLE_KEY_BYTES,
   MEMTABLE_KIND_COUNTS,
   MEMTABLE_SEQNO_MAX,
@@ -42,6 +43,7 @@ export class Memtable {
     this.#heap = heap
     this.address = heap.allocate(capacityBytes)
     shared.kernel.memtable_init(this.address, capacityBytes)
+    shared.setU32(this.address + MEMTABLE_ID, id)
   }
 
   get entryCount(): number {

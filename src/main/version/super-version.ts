@@ -5,7 +5,6 @@
  * I1: while it has a reference, its memtables, tables and the structure stay.
  */
 import { assert } from '../../shared/base/errors.js'
-import type { RangeTombstone } from '../../shared/format/range-tombstone.js'
 import { publishState } from '../../shared/iterator/read-state.js'
 import type { ReadView, ViewRun } from '../../shared/iterator/read-view.js'
 import type { Workspace } from '../../shared/memory/workspace.js'
@@ -63,10 +62,14 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     this.stateAddress = publishState(workspace, this.memtables, runs)
   }
 
-  /** A copy of every range tombstone of memtables and tables: for change data capture, not for reads. */
-  collectRangeTombstones(): RangeTombstone[] {
-    const tables = this.runs.flatMap((run) => run.tables)
-    return [...tables, ...this.#newestFirst].flatMap((source) => [...source.rangeTombstones])
+  /** The highest seqno of anything in it; -1 where there is nothing. */
+  get highestSeqno(): number {
+    let highest = -1
+    for (const memtable of this.#newestFirst) {
+      highest = Math.max(highest, memtable.highestSeqno ?? -1)
+    }
+    for (const { table } of this.version.tables()) highest = Math.max(highest, table.highestSeqno)
+    return highest
   }
 
   acquire(): this {

@@ -335,6 +335,16 @@ export class RangeScan {
 
   /** Fills the batch anew; false where that has to wait. */
   #fill(): boolean {
+    const { epoch } = this.#giver
+    epoch?.enter()
+    try {
+      return this.#fillInside()
+    } finally {
+      epoch?.leave()
+    }
+  }
+
+  #fillInside(): boolean {
     if (this.#failure !== undefined) this.#fail(this.#failure.error)
     if (this.#hasOperand) return this.#resolveOperand()
     if (this.#isHungry) {

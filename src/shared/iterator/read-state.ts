@@ -43,7 +43,7 @@ export function publishState(
     shared.setU32(record + RUN_LEVEL, run.level)
     shared.setU32(record + RUN_TABLE_COUNT, run.tables.length)
     shared.setU32(record + RUN_TABLES, tables)
-    const runHasRanges = run.tables.some((table) => table.rangeTombstones.length > 0) ? 1 : 0
+    const runHasRanges = run.tables.some((table) => table.hasRangeTombstones) ? 1 : 0
     shared.setU32(record + RUN_HAS_RANGES, runHasRanges)
     hasRanges |= runHasRanges
     for (const table of run.tables) {

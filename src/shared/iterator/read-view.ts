@@ -2,12 +2,12 @@
  * What a read at one moment looks at: memtables and runs, newest first. Every kind of read takes one; whoever made it
  * keeps its memory alive. Plain references, no behaviour.
  */
-import type { ResidentTable } from '../table/resident-table.js'
+import type { ViewTable } from '../table/view-table.js'
 
 /** One run: its tables ascending by key, and the level it belongs to. */
 export interface ViewRun {
   readonly level: number
-  readonly tables: readonly ResidentTable[]
+  readonly tables: readonly ViewTable[]
 }
 
 export interface ReadView {

@@ -15,10 +15,11 @@ import {
   RUN_CURSOR_WANTED_OFFSET,
   RUN_CURSOR_WANTED_SIZE,
 } from '../kernel/layout-cursor.js'
+import type { ThreadEpoch } from '../memory/epochs.js'
 import type { Heap } from '../memory/heap.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 import type { LoadedBlock } from '../table/block-loader.js'
-import type { ResidentTable } from '../table/resident-table.js'
+import type { ViewTable } from '../table/view-table.js'
 
 /** A block in memory, and whether it lies in the cache. */
 export interface GivenBlock extends LoadedBlock {
@@ -29,8 +30,10 @@ export interface GivenBlock extends LoadedBlock {
 export interface BlockGiver {
   /** The cache that cursors look into by themselves; 0 for none. */
   readonly cacheAddress: number
+  /** What the reader is in while it uses what the giver, or that cache, gives; none where no other thread fills it. */
+  readonly epoch?: ThreadEpoch | undefined
   /** Undefined where the block is not at hand yet: the reader comes back when it is. */
-  get(table: ResidentTable, kind: number, offset: number, size: number): GivenBlock | undefined
+  get(table: ViewTable, kind: number, offset: number, size: number): GivenBlock | undefined
 }
 
 /** First size of a cursor's block buffer: two default ones. */
@@ -77,13 +80,13 @@ export function feedSource(
   { shared }: Workspace,
   giver: BlockGiver,
   source: number,
-  tables: readonly ResidentTable[],
+  tables: readonly ViewTable[],
   buffers: CursorBuffers,
 ): boolean {
   const { kernel } = shared
   const cursor = shared.getU32(source + SOURCE_CURSOR)
   const number = shared.getI32(cursor + RUN_CURSOR_TABLE)
-  const table = tables[number] as ResidentTable
+  const table = tables[number] as ViewTable
   const kind = shared.getU32(cursor + RUN_CURSOR_WANTED_KIND)
   const offset = shared.getU64(cursor + RUN_CURSOR_WANTED_OFFSET)
   const size = shared.getU32(cursor + RUN_CURSOR_WANTED_SIZE)
@@ -109,12 +112,12 @@ export function feedSource(
 export class RunCursor {
   readonly #workspace: Workspace
   readonly #giver: BlockGiver
-  readonly #tables: readonly ResidentTable[]
+  readonly #tables: readonly ViewTable[]
   readonly #buffers: CursorBuffers
   readonly #cursor: number
   readonly #list: number
 
-  constructor(workspace: Workspace, giver: BlockGiver, tables: readonly ResidentTable[]) {
+  constructor(workspace: Workspace, giver: BlockGiver, tables: readonly ViewTable[]) {
     const { shared, heap } = workspace
     this.#workspace = workspace
     this.#giver = giver

@@ -458,6 +458,8 @@ export const MEMTABLE_GRANULE_SHIFT = 16
 /** u32: bytes of the region. */
 export const MEMTABLE_BYTES = 20
 // 24, 28, 140: range tombstones, in layout-ranges.ts.
+/** u32: its number in its tree, for people. */
+export const MEMTABLE_ID = 32
 // The lines behind it: written by every insert, exact for the writer, a moment late for others.
 /** u32: where the next entry's header will begin. */
 export const MEMTABLE_ARENA_TOP = 64

@@ -52,6 +52,27 @@ export class EpochSlot {
   }
 }
 
+/**
+ * What a thread does around each of its reads: it is inside an epoch while it has a slot, and a thread that is alone in its
+ * memory needs none.
+ */
+export class ThreadEpoch {
+  /** Changed between reads only. */
+  slot: EpochSlot | undefined
+
+  constructor(slot?: EpochSlot) {
+    this.slot = slot
+  }
+
+  enter(): void {
+    this.slot?.enter()
+  }
+
+  leave(): void {
+    this.slot?.leave()
+  }
+}
+
 /** The owner's side: one for each shared memory. */
 export class Epochs {
   readonly address: number

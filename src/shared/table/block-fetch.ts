@@ -8,11 +8,11 @@
 import type { ReadableFile, ReadRequest } from '../fs/file-system.js'
 import { canReadMany, readMany } from '../fs/read-many.js'
 import type { WantedKind } from './block-provider.js'
-import type { ResidentTable } from './resident-table.js'
+import type { ViewTable } from './view-table.js'
 
 /** A block by its handle. */
 export interface WantedBlock {
-  readonly table: ResidentTable
+  readonly table: ViewTable
   readonly kind: WantedKind
   readonly offset: number
   readonly size: number

@@ -6,10 +6,12 @@
  */
 import { BLOCK_TYPE_FILTER, WANTED_DATA, WANTED_FILTER, WANTED_INDEX } from '../kernel/layout.js'
 import type { BlockCache } from '../memory/block-cache.js'
+import type { ThreadEpoch } from '../memory/epochs.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 import type { BlockLoader, LoadedBlock } from './block-loader.js'
 import { FILTER_SECTIONS } from './filter-builder.js'
-import { type ResidentTable, requireSoundFilter } from './resident-table.js'
+import { requireSoundFilter } from './resident-table.js'
+import type { ViewTable } from './view-table.js'
 
 /** What kind of block a handle names: WANTED_DATA, WANTED_INDEX or WANTED_FILTER. */
 export type WantedKind = number
@@ -30,6 +32,8 @@ interface BlockCounts {
 const FILTER_PREFIX_BYTES = 8
 
 export class BlockProvider {
+  /** What its thread is to be in while it uses what the cache gives. */
+  readonly epoch: ThreadEpoch | undefined
   readonly #workspace: Workspace
   readonly #loader: BlockLoader
   readonly #cache: BlockCache
@@ -39,7 +43,8 @@ export class BlockProvider {
     return { loads: 0, loadBytes: 0, found: 0 }
   })
 
-  constructor(workspace: Workspace, loader: BlockLoader, cache: BlockCache) {
+  constructor(workspace: Workspace, loader: BlockLoader, cache: BlockCache, epoch?: ThreadEpoch) {
+    this.epoch = epoch
     this.#workspace = workspace
     this.#loader = loader
     this.#cache = cache
@@ -56,12 +61,12 @@ export class BlockProvider {
   }
 
   /** A block's address and length; valid until the next call. `isCached` tells whether the cache holds it now. */
-  get(table: ResidentTable, kind: WantedKind, offset: number, size: number): ProvidedBlock {
+  get(table: ViewTable, kind: WantedKind, offset: number, size: number): ProvidedBlock {
     return this.find(table, kind, offset) ?? this.put(table, kind, offset, size)
   }
 
   /** The same, of memory only; undefined where the cache does not hold it. */
-  find(table: ResidentTable, kind: WantedKind, offset: number): ProvidedBlock | undefined {
+  find(table: ViewTable, kind: WantedKind, offset: number): ProvidedBlock | undefined {
     const found = this.#cache.find(table.owner, offset)
     if (found === 0) return undefined
     this.#count(kind).found++
@@ -70,7 +75,7 @@ export class BlockProvider {
 
   /** Loads a block, from `bytes` where they were read already, and puts it into the cache where that can hold it. */
   put(
-    table: ResidentTable,
+    table: ViewTable,
     kind: WantedKind,
     offset: number,
     size: number,
@@ -107,7 +112,7 @@ export class BlockProvider {
   }
 
   #load(
-    table: ResidentTable,
+    table: ViewTable,
     kind: WantedKind,
     offset: number,
     size: number,
@@ -122,7 +127,7 @@ export class BlockProvider {
   }
 
   #loadFilter(
-    table: ResidentTable,
+    table: ViewTable,
     offset: number,
     size: number,
     bytes: Uint8Array | undefined,

@@ -44,6 +44,7 @@ import type { BlockLoader, LoadedBlock } from './block-loader.js'
 import { FILTER_SECTIONS } from './filter-builder.js'
 import { RangeSet } from './range-set.js'
 import type { TableFile } from './table-file.js'
+import type { ViewTable } from './view-table.js'
 
 /** What the manifest adds to a table file. */
 export interface TablePlacement {
@@ -61,7 +62,7 @@ export interface TablePlacement {
 /** What of a table is made resident: one that is only walked front to back needs no filter, nor a search in its ranges. */
 export type ResidentParts = 'index and filter' | 'index only'
 
-export class ResidentTable {
+export class ResidentTable implements ViewTable {
   /** Address of the TABLE structure. */
   readonly address: number
   readonly table: TableFile
@@ -112,6 +113,14 @@ export class ResidentTable {
   /** The owner number in the block cache. */
   get owner(): number {
     return this.placement.owner
+  }
+
+  get globalSeqno(): number {
+    return this.placement.globalSeqno
+  }
+
+  get hasRangeTombstones(): boolean {
+    return this.rangeTombstones.length > 0
   }
 
   /** Effective seqnos: with the global seqno where entries carry local ones. */

@@ -102,7 +102,7 @@ const ALWAYS = [
   'idle',
   'snapshotCount',
   'asyncDispose',
-  'readSeqno',
+  'beginRead',
 ]
 
 /** Names of the methods of an object, those of the classes that its class extends included. */
