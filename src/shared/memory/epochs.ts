@@ -38,13 +38,24 @@ export class EpochSlot {
     return this.#depth > 0
   }
 
-  /** Before the first look at anything shared; pairs with the kernels' look at the slots. */
+  /**
+   * Before the first look at anything shared. The store pairs with the kernels' look at the slots. The global is loaded
+   * again, which pairs with `epochs_advance`: a thread that stood still between load and store could have written an epoch
+   * so old that it is taken for a later one. And no plain load that comes after can be done before the store.
+   */
   enter(): void {
     if (this.#depth++ > 0) return
-    Atomics.store(this.#words, this.#slot, Atomics.load(this.#words, this.#global))
+    const words = this.#words
+    let entered = Atomics.load(words, this.#global)
+    for (;;) {
+      Atomics.store(words, this.#slot, entered)
+      const global = Atomics.load(words, this.#global)
+      if (global === entered) return
+      entered = global
+    }
   }
 
-  /** Nothing that was found is used any more. */
+  /** Nothing that was found is used any more. The store pairs with the kernels' look at the slots. */
   leave(): void {
     if (--this.#depth > 0) return
     assert(this.#depth === 0, 'an epoch is left as often as it was entered')
@@ -115,6 +126,7 @@ export class Epochs {
   give(number: number): void {
     assert(number !== OWNER_SLOT && this.#taken.delete(number), 'a taken slot is given back')
     const word = (this.address + EPOCHS_SLOTS + EPOCH_SLOT_BYTES * number) >>> 2
+    // As the thread's own `leave`, which it may not have come to.
     Atomics.store(this.#shared.u32, word, 0)
   }
 }
