@@ -246,7 +246,11 @@ t.test('`compaction_space_admission`: tight slices equal an ordinary merge', asy
       if (form === 'tight') {
         const storageLimitBytes = Math.ceil(tree.diskSpace() * 1.3)
         tree.updateRuntimeConfig({ ...TIGHT, storageLimitBytes })
-        if (!new StdFileSystem().canPunchHoles(join(path, 'tables', '0'))) break
+        if (!new StdFileSystem().canPunchHoles(join(path, 'tables', '0'))) {
+          // Without holes there are no tight slices to compare.
+          await tree.close()
+          break
+        }
       }
       const { tablesIn, tablesOut } = await tree.majorCompact()
       t.equal(tablesIn, 4)
