@@ -163,12 +163,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
    * ```
    */
   scanSinceSeqno(seqno: number, options: ScanSinceOptions = {}): ChangeIterator {
-    this.core.beginRead(0)
-    try {
-      return new ChangeIterator(this.core, seqno, options)
-    } finally {
-      this.core.endRead()
-    }
+    return new ChangeIterator(this.core, seqno, options)
   }
 
   snapshotCount(): number {

@@ -43,27 +43,40 @@ class ChangeState implements Held {
   }
 }
 
+/** Takes hold of what there is. REQUIRES: inside a read that began at `visible`. */
+function begin(
+  core: ReadCore,
+  visible: number,
+  from: number,
+  options: ScanSinceOptions,
+): ChangeState {
+  // What is written from now on has a higher seqno: the end is where the tree is now.
+  const { view, collectedBelow, end } = core.changes(visible)
+  if (from < collectedBelow && options.partial !== true) {
+    throw new VarveError(
+      'VARVE_SEQNO_COLLECTED',
+      `changes below seqno ${collectedBelow} may have been collected; open the tree with ` +
+        `runtime.retainFrom: ${from} and keep it there, or take what is left with { partial: true }`,
+      { details: { seqno: from, collectedBelow } },
+    )
+  }
+  const isFull = options.fullScan === true
+  return new ChangeState(core, view, changesOf(core, view.acquire(), { from, end }, { isFull }))
+}
+
 /** A lazy iterator over changes, usable in `for…of` and with `using`. */
 export class ChangeIterator implements IterableIterator<ChangeEvent>, Disposable {
   readonly #state: ChangeState
   #isDone = false
 
-  /** Not for users: call `tree.scanSinceSeqno`. REQUIRES: inside a read. @throws VARVE_SEQNO_COLLECTED, RangeError */
+  /** Not for users: call `tree.scanSinceSeqno`. @throws VARVE_CLOSED, VARVE_SEQNO_COLLECTED, RangeError */
   constructor(core: ReadCore, from: number, options: ScanSinceOptions) {
-    requireReadSeqno(from)
-    // What is written from now on has a higher seqno: the end is where the tree is now.
-    const { view, collectedBelow, end } = core.changes()
-    if (from < collectedBelow && options.partial !== true) {
-      throw new VarveError(
-        'VARVE_SEQNO_COLLECTED',
-        `changes below seqno ${collectedBelow} may have been collected; open the tree with ` +
-          `runtime.retainFrom: ${from} and keep it there, or take what is left with { partial: true }`,
-        { details: { seqno: from, collectedBelow } },
-      )
+    const visible = core.beginRead(undefined)
+    try {
+      this.#state = begin(core, visible, requireReadSeqno(from), options)
+    } finally {
+      core.endRead()
     }
-    const isFull = options.fullScan === true
-    const changes = changesOf(core, view.acquire(), { from, end }, { isFull })
-    this.#state = new ChangeState(core, view, changes)
     watch(this, this.#state)
   }
 

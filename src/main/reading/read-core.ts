@@ -52,8 +52,8 @@ export interface ReadCore {
   /** What a read at `seqno` looks at. REQUIRES: inside a read. @throws VARVE_SEQNO_COLLECTED */
   viewAt(seqno: number): HeldView
 
-  /** What there is of changes now. REQUIRES: inside a read. */
-  changes(): ChangeHistory
+  /** What there is of changes to a read that began at `visible`. REQUIRES: inside that read. */
+  changes(visible: number): ChangeHistory
 
   /** Something begins to read that outlives the call. What it reads through stays until {@link releaseReading}. */
   acquireReading(): void

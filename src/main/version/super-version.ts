@@ -27,6 +27,9 @@ export interface SuperVersionParts {
   readonly collectedBelow: number
 }
 
+/** An address is used again, so states have numbers as well: 0 is none. */
+let nextNumber = 1
+
 export class SuperVersion implements ReadView, SuperVersionParts {
   readonly active: Memtable | undefined
   readonly sealed: readonly Memtable[]
@@ -59,7 +62,7 @@ export class SuperVersion implements ReadView, SuperVersionParts {
     }
     for (const { table } of parts.version.tables()) table.acquire()
     this.runs = runs
-    this.stateAddress = publishState(workspace, this.memtables, runs)
+    this.stateAddress = publishState(workspace, this.memtables, runs, nextNumber++)
   }
 
   /** The highest seqno of anything in it; -1 where there is nothing. */

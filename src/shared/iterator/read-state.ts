@@ -12,17 +12,22 @@ import {
   STATE_HAS_RANGES,
   STATE_MEMTABLE_COUNT,
   STATE_MEMTABLES,
+  STATE_NUMBER,
   STATE_RUN_COUNT,
   STATE_RUNS,
 } from '../kernel/layout.js'
 import type { Workspace } from '../memory/workspace.js'
 import type { ReadView, ViewRun } from './read-view.js'
 
-/** Writes STATE, memtable list, run records and table lists into one piece, the caller's to free: its address. */
+/**
+ * Writes STATE, memtable list, run records and table lists into one piece, the caller's to free: its address.
+ * @param number what other threads know it by, where they see it
+ */
 export function publishState(
   { shared, heap }: Workspace,
   memtables: readonly number[],
   runs: readonly ViewRun[],
+  number = 0,
 ): number {
   const tableCount = runs.reduce((sum, run) => sum + run.tables.length, 0)
   const bytes = STATE_BYTES + 8 * memtables.length + RUN_BYTES * runs.length + 4 * tableCount
@@ -52,6 +57,7 @@ export function publishState(
     }
   })
   shared.setU32(state + STATE_HAS_RANGES, hasRanges)
+  shared.setU32(state + STATE_NUMBER, number)
   return state
 }
 

@@ -321,10 +321,17 @@ export const TABLE_RANGES = 76
 export const TABLE_PREFIX_FILTER = 80
 /** The counters of its tree (layout-metrics.ts), or 0. */
 export const TABLE_COUNTERS = 84
-/** u64: how many point reads looked into the table; and u32: when the last did, in seconds since 1970. */
-export const TABLE_READS = 88
-export const TABLE_LAST_ACCESS = 96
-export const TABLE_BYTES = 104
+/** u64: the table's id; and the path of its file, UTF-8: any thread opens it for itself. */
+export const TABLE_ID = 88
+export const TABLE_PATH = 96
+export const TABLE_PATH_LENGTH = 100
+/**
+ * u64: how many point reads looked into the table; and u32: when the last did, in seconds since 1970. In a cache line of
+ * their own: what is written while other threads read the rest.
+ */
+export const TABLE_READS = 128
+export const TABLE_LAST_ACCESS = 136
+export const TABLE_BYTES = 144
 
 export const TABLE_TWO_LEVEL = 1
 /** The table holds range tombstones only: its one entry is a sentinel, which is not to be seen. */
@@ -343,6 +350,8 @@ export const STATE_MEMTABLES = 8
 export const STATE_RUNS = 12
 /** u32: 1 where a table of a run has range tombstones. */
 export const STATE_HAS_RANGES = 16
+/** u32: a number that no other state of the process has, where it is published for other threads. */
+export const STATE_NUMBER = 20
 export const STATE_BYTES = 24
 
 export const RUN_LEVEL = 0

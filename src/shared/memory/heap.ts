@@ -42,8 +42,18 @@ export class Heap {
   #ranges: Range[]
   #used = 0
 
-  /** REQUIRES: [start, end) is nobody else's. */
-  constructor(start: number, end: number) {
+  readonly #advice: string
+
+  /**
+   * REQUIRES: [start, end) is nobody else's.
+   * @param advice what to do where it is too small, for the error that says so
+   */
+  constructor(
+    start: number,
+    end: number,
+    advice = 'lower memtableBytes or the cache capacity, or close trees',
+  ) {
+    this.#advice = advice
     this.start = Math.ceil(start / ALIGNMENT) * ALIGNMENT
     this.end = Math.floor(end / ALIGNMENT) * ALIGNMENT
     this.#ranges = [{ start: this.start, end: this.end }]
@@ -67,7 +77,7 @@ export class Heap {
       throw new VarveError(
         'VARVE_OUT_OF_MEMORY',
         `the shared memory has no ${bytes} bytes left (${this.#used} of ${this.end - this.start} in use); ` +
-          'lower memtableBytes or the cache capacity, or close trees',
+          this.#advice,
         { details: { wanted: bytes, used: this.#used, capacity: this.end - this.start } },
       )
     }

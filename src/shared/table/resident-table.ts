@@ -22,6 +22,7 @@ import {
   TABLE_FILTER_LENGTH,
   TABLE_FLAGS,
   TABLE_GLOBAL_SEQNO,
+  TABLE_ID,
   TABLE_INDEX,
   TABLE_KEY_MAX,
   TABLE_KEY_MAX_LENGTH,
@@ -30,6 +31,8 @@ import {
   TABLE_LAST_ACCESS,
   TABLE_NO_ENTRIES,
   TABLE_OWNER,
+  TABLE_PATH,
+  TABLE_PATH_LENGTH,
   TABLE_PREFIX_FILTER,
   TABLE_RANGES,
   TABLE_READS,
@@ -90,6 +93,7 @@ export class ResidentTable implements ViewTable {
       this.address = this.#take(TABLE_BYTES)
       workspace.shared.bytes.fill(0, this.address, this.address + TABLE_BYTES)
       this.#writeIdentity()
+      if (parts === 'index and filter') this.#writePath()
       this.#loadRanges(parts)
       this.indexBytes = this.#loadIndex(loader)
       this.filterBytes =
@@ -203,6 +207,15 @@ export class ResidentTable implements ViewTable {
     if (restriction === undefined) return
     this.#set(TABLE_RESTRICTION, this.#keep(restriction))
     this.#set(TABLE_RESTRICTION_LENGTH, restriction.length)
+  }
+
+  /** By which other threads open the file. */
+  #writePath(): void {
+    const { file, meta } = this.table
+    const path = Buffer.from(file.path)
+    this.#workspace.shared.setU64(this.address + TABLE_ID, meta.tableId)
+    this.#set(TABLE_PATH, this.#keep(path))
+    this.#set(TABLE_PATH_LENGTH, path.length)
   }
 
   /** Makes the range tombstones searchable. */
