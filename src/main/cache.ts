@@ -58,8 +58,7 @@ export class Cache {
     if (!Number.isInteger(capacity) || capacity < 0 || capacity > CACHE_BYTES_MAX) {
       throw rangeError(`a cache has 0 to ${CACHE_BYTES_MAX} bytes, not ${capacity}`)
     }
-    const { shared, heap } = processEnvironment()
-    this.blocks = new BlockCache(shared, heap, capacity, options)
+    this.blocks = new BlockCache(processEnvironment(), capacity, options)
   }
 
   stats(): CacheStats {

@@ -130,7 +130,8 @@ export class TreeCore extends EventEmitter implements ReadCore {
     this.descriptors = settings.descriptorTable ?? new DescriptorTable()
     this.loader = new BlockLoader(this.workspace)
     this.#epoch = this.environment.epoch
-    this.provider = new BlockProvider(this.workspace, this.loader, this.cache.blocks, this.#epoch)
+    const { view } = this.cache.blocks
+    this.provider = new BlockProvider(this.workspace, this.loader, view, this.#epoch)
     this.counters = new TreeCounters(this.workspace, settings.clock)
     this.pace = new MergePace(this.shared, this.workspace.heap)
     this.pace.words.setRate(this.runtime.compactionRateLimit)

@@ -3,9 +3,10 @@
  */
 import t from 'tap'
 import { BlockCacheModel } from '../../src/shared/kernel/reference/block-cache.js'
-import { BlockCache } from '../../src/shared/memory/block-cache.js'
+import type { BlockCache } from '../../src/shared/memory/block-cache.js'
+import type { CacheView } from '../../src/shared/memory/cache-view.js'
 import { Random, runSeed } from '../support/random.js'
-import { testWorkspace } from '../support/workspace.js'
+import { testCache, testWorkspace } from '../support/workspace.js'
 
 const BLOCK_BYTES_MAX = 100_000
 
@@ -18,18 +19,20 @@ const source = heap.allocate(BLOCK_BYTES_MAX)
 /** A cache with the means to put blocks in and look at them. */
 class TestCache {
   readonly cache: BlockCache
+  readonly view: CacheView
   readonly model: BlockCacheModel
   readonly #lengths = new Map<string, number>()
 
   constructor(capacityBytes: number) {
-    this.cache = new BlockCache(shared, heap, capacityBytes)
+    this.cache = testCache(workspace, capacityBytes)
+    this.view = this.cache.view
     this.model = new BlockCacheModel(capacityBytes)
   }
 
   /** Inserts random bytes, or those that were there before: a block on disk never changes. */
   insert(owner: number, offset: number, bytes: Uint8Array, isMetadata = false): boolean {
     shared.bytes.set(bytes, source)
-    const at = this.cache.insert(owner, offset, source, bytes.length, isMetadata)
+    const at = this.view.insert(owner, offset, source, bytes.length, isMetadata)
     if (at === 0) return false
     if (at % 8 !== 0) throw new Error('a block that is not aligned')
     this.#lengths.set(`${owner}/${offset}`, bytes.length)
@@ -41,7 +44,7 @@ class TestCache {
 
   /** Looks a block up; whether it is there. Throws where the model objects. */
   find(owner: number, offset: number): boolean {
-    const at = this.cache.find(owner, offset)
+    const at = this.view.find(owner, offset)
     const length = this.#lengths.get(`${owner}/${offset}`) ?? 0
     const found = at === 0 ? undefined : shared.view(at, length)
     const problem = this.model.judge(owner, offset, found)
@@ -50,7 +53,7 @@ class TestCache {
   }
 
   holds(owner: number, offset: number): boolean {
-    return this.cache.find(owner, offset) !== 0
+    return this.view.find(owner, offset) !== 0
   }
 }
 
@@ -157,7 +160,7 @@ t.test('three segments of blocks that fill one each', async (t) => {
 for (const segmentCount of [4, 5, 8, 32]) {
   t.test(`pinned blocks stay where they are in ${segmentCount} segments`, async (t) => {
     const test = new TestCache(segmentCount * (32 << 10))
-    const { cache } = test
+    const { view } = test
     const pinnable = Math.min(segmentCount >> 1, segmentCount - 3)
     const lengthOf = (offset: number): number => 1 + new Random(offset).below(9000)
     const pins: { at: number; bytes: Uint8Array }[] = []
@@ -170,22 +173,22 @@ for (const segmentCount of [4, 5, 8, 32]) {
         if (!test.insert(1, offset, bytes, random.chance(0.2))) wrong.push('an insertion failed')
       }
       if (random.chance(0.1)) {
-        const at = cache.find(1, offset)
-        if (cache.pin(at)) pins.push({ at, bytes: contentOf(1, offset, lengthOf(offset)) })
+        const at = view.find(1, offset)
+        if (view.pin(at)) pins.push({ at, bytes: contentOf(1, offset, lengthOf(offset)) })
         else refused++
       }
       if (pins.length > 0 && random.chance(pins.length > 40 ? 0.9 : 0.08)) {
         const [pin] = pins.splice(random.below(pins.length), 1)
-        cache.unpin(pin!.at)
+        view.unpin(pin!.at)
       }
-      if (cache.pinnedSegmentCount > pinnable) wrong.push('too much is pinned')
+      if (view.pinnedSegmentCount > pinnable) wrong.push('too much is pinned')
       const { at, bytes } = pins[i % Math.max(1, pins.length)] ?? { at: 0, bytes: Uint8Array.of() }
       if (Buffer.compare(shared.view(at, bytes.length), bytes) !== 0) wrong.push('a pin has moved')
     }
     t.strictSame(wrong.slice(0, 3), [])
     t.ok(refused > 0, `${refused} pins were refused`)
-    for (const { at } of pins) cache.unpin(at)
-    t.equal(cache.pinnedSegmentCount, 0)
+    for (const { at } of pins) view.unpin(at)
+    t.equal(view.pinnedSegmentCount, 0)
     test.cache.dispose()
   })
 }
@@ -195,12 +198,12 @@ t.test(
   async (t) => {
     const test = new TestCache(96 << 10)
     test.insert(1, 0, Uint8Array.of(1, 2, 3))
-    t.notOk(test.cache.pin(test.cache.find(1, 0)))
-    t.notOk(test.cache.pin(0))
-    t.notOk(test.cache.pin(source))
+    t.notOk(test.view.pin(test.view.find(1, 0)))
+    t.notOk(test.view.pin(0))
+    t.notOk(test.view.pin(source))
     test.cache.dispose()
     const off = new TestCache(0)
-    t.notOk(off.cache.pin(source))
+    t.notOk(off.view.pin(source))
     off.cache.dispose()
   },
 )

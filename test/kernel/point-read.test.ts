@@ -29,13 +29,13 @@ import {
 } from '../../src/shared/kernel/layout.js'
 import { readPoint } from '../../src/shared/kernel/reference/point-read.js'
 import type { Version } from '../../src/shared/kernel/reference/version.js'
-import { BlockCache } from '../../src/shared/memory/block-cache.js'
+import type { BlockCache } from '../../src/shared/memory/block-cache.js'
 import { BlockProvider } from '../../src/shared/table/block-provider.js'
 import type { ViewTable } from '../../src/shared/table/view-table.js'
 import { Random, runSeed } from '../support/random.js'
 import { TestStates } from '../support/states.js'
 import { show } from '../support/versions.js'
-import { testWorkspace } from '../support/workspace.js'
+import { testCache, testWorkspace } from '../support/workspace.js'
 
 const random = new Random(runSeed())
 t.comment(`SEED=${random.seed}`)
@@ -54,8 +54,8 @@ class Reader {
   readonly #state: number
 
   constructor(capacityBytes: number, runs: readonly ViewRun[], state: number) {
-    this.#cache = new BlockCache(shared, heap, capacityBytes)
-    this.#provider = new BlockProvider(workspace, states.loader, this.#cache)
+    this.#cache = testCache(workspace, capacityBytes)
+    this.#provider = new BlockProvider(workspace, states.loader, this.#cache.view)
     const tables = runs.flatMap((run) => run.tables)
     this.#tables = new Map(tables.map((table) => [table.address, table]))
     this.#state = state
@@ -66,7 +66,7 @@ class Reader {
     shared.bytes.fill(0, read, read + READ_BYTES)
     shared.bytes.set(key, this.#key)
     shared.setU32(read + READ_STATE, this.#state)
-    shared.setU32(read + READ_CACHE, this.#cache.address)
+    shared.setU32(read + READ_CACHE, this.#cache.view.address)
     shared.setU32(read + READ_KEY, this.#key)
     shared.setU32(read + READ_KEY_LENGTH, key.length)
     shared.setU64(read + READ_SEQNO, seqno)
@@ -95,7 +95,7 @@ class Reader {
       shared.setU32(reads + i * READ_BYTES + READ_KEY, places[i]!)
       shared.setU32(reads + i * READ_BYTES + READ_KEY_LENGTH, key.length)
     })
-    const cache = this.#cache.address
+    const cache = this.#cache.view.address
     const { kernel } = shared
     const copied = kernel.point_read_batch(
       ...([reads, keys.length, this.#state, cache, seqno, out, copyBytes] as const),

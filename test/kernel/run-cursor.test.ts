@@ -30,12 +30,11 @@ import type { ReferenceRun } from '../../src/shared/kernel/reference/point-read.
 import { decodeResidentBlock } from '../../src/shared/kernel/reference/resident-block.js'
 import { type RunPlace, runVersions } from '../../src/shared/kernel/reference/run-cursor.js'
 import type { Version } from '../../src/shared/kernel/reference/version.js'
-import { BlockCache } from '../../src/shared/memory/block-cache.js'
 import { BlockProvider } from '../../src/shared/table/block-provider.js'
 import { Random, runSeed } from '../support/random.js'
 import { TestStates } from '../support/states.js'
 import { difference } from '../support/versions.js'
-import { testWorkspace } from '../support/workspace.js'
+import { testCache, testWorkspace } from '../support/workspace.js'
 
 const random = new Random(runSeed())
 t.comment(`SEED=${random.seed}`)
@@ -158,8 +157,8 @@ for (const [name, capacityBytes] of [
     let rows = 0
     for (let round = 0; round < 40; round++) {
       const state = states.random()
-      const cache = new BlockCache(shared, heap, capacityBytes)
-      const provider = new BlockProvider(workspace, states.loader, cache)
+      const cache = testCache(workspace, capacityBytes)
+      const provider = new BlockProvider(workspace, states.loader, cache.view)
       const usedBytes = heap.usedBytes
       state.runs.forEach((run, number) => {
         const plain = state.plain.runs[number] as ReferenceRun
@@ -182,7 +181,7 @@ for (const [name, capacityBytes] of [
           walk.dispose()
         }
       })
-      if (cache.pinnedSegmentCount > 0) wrong.push('a walk that ended pins segments')
+      if (cache.view.pinnedSegmentCount > 0) wrong.push('a walk that ended pins segments')
       if (heap.usedBytes > usedBytes) wrong.push('memory was not given back')
       provider.dispose()
       cache.dispose()
@@ -202,8 +201,8 @@ t.test(
     const table = states.table(versions, { blockSize: 4000 })
     const run = { level: 1, tables: [table] }
     // Four segments: one of them may be pinned.
-    const cache = new BlockCache(shared, heap, 128 << 10)
-    const provider = new BlockProvider(workspace, states.loader, cache)
+    const cache = testCache(workspace, 128 << 10)
+    const provider = new BlockProvider(workspace, states.loader, cache.view)
     const walks = Array.from({ length: 6 }, () => new Walk(run, provider, false, undefined))
     pinnedMost = 0
     for (let i = 0; i < 100; i++) {
@@ -215,7 +214,7 @@ t.test(
     }
     t.equal(pinnedMost, 1)
     for (const walk of walks) walk.dispose()
-    t.equal(cache.pinnedSegmentCount, 0)
+    t.equal(cache.view.pinnedSegmentCount, 0)
     provider.dispose()
     cache.dispose()
     states.release()

@@ -218,8 +218,8 @@ export class PointReader {
     const offset = ROW_CACHE_OFFSETS + high * 2 ** 32 + shared.getU32(read + READ_HASH)
     const owner = shared.getU32(table + TABLE_OWNER)
     const kept = this.provider.cache.insertRow(owner, offset, address, length)
-    // What was found may have moved: the row has it, too.
-    if (kept !== 0) this.valueAddress = kept + ROW_CACHE_KEY + keyLength
+    // What was found may be gone: the row has it, too.
+    this.valueAddress = (kept === 0 ? address : kept) + ROW_CACHE_KEY + keyLength
   }
 
   #findResolved(view: ReadView, keyLength: number, seqno: number): boolean {

@@ -81,18 +81,18 @@ export interface BlockKernel {
   index_search_at(index: number, key: number, keyLength: number, seqno: number): number
 
   // assembly/block-cache.ts
-  cache_init(cache: number): void
-  cache_find_at(cache: number, owner: number, offset: number): number
+  cache_clear(cache: number): void
+  cache_find_at(view: number, owner: number, offset: number): number
   cache_insert(
-    cache: number,
+    view: number,
     owner: number,
     offset: number,
     source: number,
     blockBytes: number,
     rank: number,
   ): number
-  cache_pin(cache: number, block: number): number
-  cache_unpin(cache: number, block: number): void
+  cache_pin(view: number, block: number): number
+  cache_unpin(view: number, block: number): void
 
   // assembly/table-entries.ts
   table_sums_reset(sums: number): void

@@ -7,7 +7,7 @@
 export const RUN_CURSOR_TABLES = 0
 export const RUN_CURSOR_TABLE_COUNT = 4
 export const RUN_CURSOR_REVERSE = 8
-/** The cache to look into; 0: every block comes from the calling thread. */
+/** The view of the cache (layout-cache.ts); 0: every block comes from the calling thread. */
 export const RUN_CURSOR_CACHE = 12
 /** i32: number of the table at hand. */
 export const RUN_CURSOR_TABLE = 16

@@ -136,56 +136,6 @@ export const BLOCK_SCRATCH_DIGEST = 0
 export const BLOCK_SCRATCH_INFO = 32
 export const BLOCK_SCRATCH_KEY = 64
 
-// The block cache: buckets of eight slots over a ring of segments; see assembly/block-cache.ts.
-export const CACHE_BUCKET_COUNT = 0
-export const CACHE_BUCKETS = 4
-export const CACHE_SEGMENT_COUNT = 8
-export const CACHE_SEGMENT_BYTES = 12
-export const CACHE_SEGMENTS = 16
-/** Array of u32: how many bytes of each segment are filled. */
-export const CACHE_FILLS = 20
-/** Segments that new blocks may take before they must prove themselves; the other ones hold what was read twice. */
-export const CACHE_SMALL_TARGET = 24
-/** Number of the segment being filled by each queue, or -1. */
-export const CACHE_SMALL_OPEN = 28
-export const CACHE_MAIN_OPEN = 32
-/** Each queue is a list of segment numbers, oldest first: first and last of each, -1 for none. */
-export const CACHE_SMALL_FIRST = 36
-export const CACHE_SMALL_LAST = 40
-export const CACHE_SMALL_COUNT = 44
-export const CACHE_MAIN_FIRST = 48
-export const CACHE_MAIN_LAST = 52
-export const CACHE_MAIN_COUNT = 56
-export const CACHE_FREE_FIRST = 60
-/** Array of i32: the next segment in the same list. */
-export const CACHE_NEXT = 64
-export const CACHE_HITS = 72
-export const CACHE_MISSES = 80
-export const CACHE_INSERTIONS = 88
-export const CACHE_EVICTIONS = 96
-export const CACHE_USED_BYTES = 104
-/** Array of u32: how often each segment is pinned; pinned segments, and how many of them there may be. */
-export const CACHE_PINS = 112
-export const CACHE_PINNED_COUNT = 116
-export const CACHE_PINNED_MAX = 120
-/** u32: 1 where it holds rows (layout-metrics.ts). */
-export const CACHE_HAS_ROWS = 124
-export const CACHE_HEADER_BYTES = 128
-
-// A bucket: tags u32 x 8 (0 = free), then offsets u64 x 8, owners u32 x 8, addresses u32 x 8, uses u8 x 8.
-export const CACHE_BUCKET_SLOTS = 8
-export const CACHE_BUCKET_OFFSETS = 32
-export const CACHE_BUCKET_OWNERS = 96
-export const CACHE_BUCKET_ADDRESSES = 128
-export const CACHE_BUCKET_USES = 160
-export const CACHE_BUCKET_BYTES = 192
-
-// A block in a segment: bytes u32 (the whole record, a multiple of 8), owner u32, offset u64, then the block.
-export const CACHE_RECORD_BYTES = 0
-export const CACHE_RECORD_OWNER = 4
-export const CACHE_RECORD_OFFSET = 8
-export const CACHE_RECORD_BLOCK = 16
-
 // One source of a merge: a memtable, or a run of table blocks that the calling thread hands over one by one.
 export const SOURCE_HEAD = 0
 export const SOURCE_SEQNO = 8
@@ -364,6 +314,7 @@ export const RUN_BYTES = 16
 
 // One point read in progress.
 export const READ_STATE = 0
+/** The view of the cache (layout-cache.ts). */
 export const READ_CACHE = 4
 export const READ_KEY = 8
 export const READ_KEY_LENGTH = 12

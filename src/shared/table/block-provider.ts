@@ -1,11 +1,11 @@
 /**
- * Gives blocks of open tables by their handle: from the block cache, or from disk, filling the cache on the way. The
- * thread that may insert into the cache.
+ * Gives blocks of open tables by their handle: from the block cache, or from disk, filling the cache on the way. Any
+ * thread, through its own view of the cache.
  *
  * I1: a block that comes from the cache equals what a fresh read would give.
  */
 import { BLOCK_TYPE_FILTER, WANTED_DATA, WANTED_FILTER, WANTED_INDEX } from '../kernel/layout.js'
-import type { BlockCache } from '../memory/block-cache.js'
+import type { CacheView } from '../memory/cache-view.js'
 import type { ThreadEpoch } from '../memory/epochs.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 import type { BlockLoader, LoadedBlock } from './block-loader.js'
@@ -36,14 +36,14 @@ export class BlockProvider {
   readonly epoch: ThreadEpoch | undefined
   readonly #workspace: Workspace
   readonly #loader: BlockLoader
-  readonly #cache: BlockCache
+  readonly #cache: CacheView
   readonly #filterBuffer: GrowingBuffer
   /** By WANTED_* kind. */
   readonly #counts: BlockCounts[] = Array.from({ length: 3 }, () => {
     return { loads: 0, loadBytes: 0, found: 0 }
   })
 
-  constructor(workspace: Workspace, loader: BlockLoader, cache: BlockCache, epoch?: ThreadEpoch) {
+  constructor(workspace: Workspace, loader: BlockLoader, cache: CacheView, epoch?: ThreadEpoch) {
     this.epoch = epoch
     this.#workspace = workspace
     this.#loader = loader
@@ -51,7 +51,7 @@ export class BlockProvider {
     this.#filterBuffer = new GrowingBuffer(workspace.heap, 8192)
   }
 
-  get cache(): BlockCache {
+  get cache(): CacheView {
     return this.#cache
   }
 

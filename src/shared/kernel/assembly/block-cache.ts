@@ -1,4 +1,5 @@
-// The block cache: decoded blocks in shared memory, found by (owner, offset), where an owner is one open table.
+// The block cache: decoded blocks in shared memory, found by (owner, offset), where an owner is one open table. All threads
+// fill it, read it and evict from it, each through a view of its own.
 //
 // Blocks lie in segments that are filled front to back and emptied whole, so memory never fragments. Two queues of
 // segments make it scan-resistant (S3-FIFO, Yang et al., SOSP 2023, kept as two logs): a new block enters the small
@@ -6,54 +7,82 @@
 // queue re-enters blocks that were used, each re-entry costing one use. Metadata enters the main queue at once, and so do
 // rows, but without uses: they are small, and beside blocks they would be gone before they are read again.
 //
-// An entry of the index is a slot of one of eight in its bucket; a full bucket gives up its least used slot.
+//              ┌──────────→ small queue ──┐ emptied            epochs passed, no pins
+//     free ────┤ open                     ├──────────→ limbo ────────────────────────→ free
+//              └──────────→ main queue ───┘
 //
-// A pinned segment is passed over by eviction: what lies in it stays where it is, found or not. There are fewer pinned
-// segments than segments by three at least: two may be open, and one is left to be emptied.
+// An entry of the index is one word in one of the eight slots of its bucket, replaced whole; a full bucket gives up its
+// least used slot. Whoever finds a block must be inside an epoch, unless no other thread has a view: then what it finds
+// stays until it inserts. A lookup is not checked again: what it leads to is whole and stays until the thread has left.
 //
-// I1: a slot's address always points at a whole block, in a segment that belongs to a queue.
-// I2: one thread at a time inserts and pins; lookups run on any thread and never write but to `uses`, a hint.
+// One thread at a time inserts, by a lock that nobody waits for: whoever does not get it goes without the cache. What is
+// kept of a segment is copied on, never moved in place; its slots are given up; and the segment is filled anew once all
+// threads have left the epochs in which they may have found something in it, and none pins it. A pin is written inside the
+// epoch of its lookup, so whoever sees that epoch passed sees the pin.
+//
+// I1: a slot leads to a whole record, in a segment that is open or in a queue.
+// I2: a record does not change from when a slot leads to it until nobody can read it any more.
+// I3: each segment is in one place: free, open, in a queue, in limbo.
+// I4: a thread may end anywhere, also while it holds the lock: then `cache_clear` makes all of this true again.
 import {
-  CACHE_BUCKET_ADDRESSES,
+  CACHE_BUCKETS,
   CACHE_BUCKET_BYTES,
   CACHE_BUCKET_COUNT,
-  CACHE_BUCKET_OFFSETS,
-  CACHE_BUCKET_OWNERS,
   CACHE_BUCKET_SLOTS,
-  CACHE_BUCKET_USES,
-  CACHE_BUCKETS,
+  CACHE_EPOCHS,
   CACHE_EVICTIONS,
   CACHE_FILLS,
+  CACHE_FREE_COUNT,
   CACHE_FREE_FIRST,
-  CACHE_HITS,
   CACHE_INSERTIONS,
+  CACHE_LIMBO_FIRST,
+  CACHE_LOCK,
   CACHE_MAIN_COUNT,
   CACHE_MAIN_FIRST,
   CACHE_MAIN_LAST,
   CACHE_MAIN_OPEN,
-  CACHE_MISSES,
   CACHE_NEXT,
-  CACHE_PINNED_COUNT,
-  CACHE_PINNED_MAX,
-  CACHE_PINS,
   CACHE_RECORD_BLOCK,
   CACHE_RECORD_BYTES,
   CACHE_RECORD_OFFSET,
   CACHE_RECORD_OWNER,
+  CACHE_RESERVE,
+  CACHE_SEGMENTS,
   CACHE_SEGMENT_BYTES,
   CACHE_SEGMENT_COUNT,
-  CACHE_SEGMENTS,
+  CACHE_SLOT_BYTES,
   CACHE_SMALL_COUNT,
   CACHE_SMALL_FIRST,
   CACHE_SMALL_LAST,
   CACHE_SMALL_OPEN,
   CACHE_SMALL_TARGET,
+  CACHE_STAMPS,
   CACHE_USED_BYTES,
-} from '../layout'
+  CACHE_VIEWS,
+  CACHE_VIEWS_TOP,
+  VIEW_BUCKETS,
+  VIEW_BUCKET_COUNT,
+  VIEW_CACHE,
+  VIEW_HITS,
+  VIEW_MISSES,
+  VIEW_PINNED_COUNT,
+  VIEW_PINNED_MAX,
+  VIEW_PINS,
+  VIEW_SEGMENTS,
+  VIEW_SEGMENT_BYTES,
+  VIEW_SLOT,
+} from '../layout-cache'
 import { CACHE_RANK_DATA, CACHE_RANK_METADATA } from '../layout-metrics'
+import { epochs_advance, epochs_have_passed } from './epochs'
 
 /** Uses a slot counts at most: a block that was hot once leaves after so many rounds of the main queue. */
-const USES_MAX: u8 = 3
+const USES_MAX: u64 = 3
+
+/** The bits of a slot's word that count uses: blocks start on multiples of 8. */
+const USES_MASK: u64 = 7
+
+/** How often the lock is looked at before the block goes without the cache. */
+const LOCK_LOOKS = 200
 
 // The fields of a queue, by the offset of its first one, in the order first, last, count.
 const QUEUE_LAST = 4
@@ -70,84 +99,127 @@ function mix(owner: u32, offset: u64): u64 {
 
 // @ts-ignore: decorator
 @inline
-function bucket_of(cache: usize, hash: u64): usize {
-  const index = <u32>(((hash & 0xffffffff) * <u64>load<u32>(cache, CACHE_BUCKET_COUNT)) >> 32)
-  return <usize>load<u32>(cache, CACHE_BUCKETS) + <usize>index * CACHE_BUCKET_BYTES
+function bucket_of(view: usize, hash: u64): usize {
+  const index = <u32>(((hash & 0xffffffff) * <u64>load<u32>(view, VIEW_BUCKET_COUNT)) >> 32)
+  return <usize>load<u32>(view, VIEW_BUCKETS) + <usize>index * CACHE_BUCKET_BYTES
 }
 
 // @ts-ignore: decorator
-/** A slot's tag: never 0, which marks a free slot. */
+/** A slot's tag: never 0, so no word of a slot in use is. */
 @inline
 function tag_of(hash: u64): u32 {
   return <u32>(hash >> 32) | 1
 }
 
-/** The slot of (owner, offset) in its bucket, or -1. */
-function slot_of(bucket: usize, tag: u32, owner: u32, offset: u64): i32 {
-  for (let i = 0; i < CACHE_BUCKET_SLOTS; i++) {
-    if (load<u32>(bucket + (<usize>i << 2)) != tag) continue
-    if (load<u64>(bucket + (<usize>i << 3), CACHE_BUCKET_OFFSETS) != offset) continue
-    if (load<u32>(bucket + (<usize>i << 2), CACHE_BUCKET_OWNERS) == owner) return i
+// @ts-ignore: decorator
+@inline
+function block_in(word: u64): usize {
+  return <usize>(<u32>(word & 0xffffffff & ~USES_MASK))
+}
+
+// @ts-ignore: decorator
+@inline
+function word_of(tag: u32, block: usize, uses: u64): u64 {
+  return (<u64>tag << 32) | <u64>block | uses
+}
+
+// @ts-ignore: decorator
+/** Two bits for each slot, the upper one set where the tag may be there: a hint, looked at again by an atomic load. */
+@inline
+function tag_bits(bucket: usize, tag: u32): u32 {
+  const wanted = i32x4.splat(<i32>tag)
+  return (
+    (<u32>i32x4.bitmask(i32x4.eq(v128.load(bucket), wanted)) |
+      (<u32>i32x4.bitmask(i32x4.eq(v128.load(bucket, 16), wanted)) << 4) |
+      (<u32>i32x4.bitmask(i32x4.eq(v128.load(bucket, 32), wanted)) << 8) |
+      (<u32>i32x4.bitmask(i32x4.eq(v128.load(bucket, 48), wanted)) << 12)) &
+    0xaaaa
+  )
+}
+
+// @ts-ignore: decorator
+/** The block of (owner, offset), or 0; `isUse`: it counts as used. */
+@inline
+function look_up(view: usize, hash: u64, owner: u32, offset: u64, isUse: bool): usize {
+  const bucket = bucket_of(view, hash)
+  const tag = tag_of(hash)
+  for (let bits = tag_bits(bucket, tag); bits != 0; bits &= bits - 1) {
+    const slot = bucket + (<usize>(ctz(bits) >> 1) << 3)
+    // Pairs with the store in `insert` and in `evict_segment`: what it leads to was whole before.
+    const word = atomic.load<u64>(slot)
+    if (<u32>(word >> 32) != tag) continue
+    const block = block_in(word)
+    if (load<u64>(block - CACHE_RECORD_BLOCK + CACHE_RECORD_OFFSET) != offset) continue
+    if (load<u32>(block - CACHE_RECORD_BLOCK + CACHE_RECORD_OWNER) != owner) continue
+    // A slot that has changed meanwhile is not this block's any more, or was used by another thread.
+    if (isUse && (word & USES_MASK) < USES_MAX) atomic.cmpxchg<u64>(slot, word, word + 1)
+    return block
   }
-  return -1
+  return 0
 }
 
 /** As {@link cache_find}, and no use of the block: for who has put it there a moment ago. */
-export function cache_peek(cache: usize, owner: u32, offset: u64): usize {
-  if (load<u32>(cache, CACHE_BUCKET_COUNT) == 0) return 0
-  const hash = mix(owner, offset)
-  const bucket = bucket_of(cache, hash)
-  const slot = slot_of(bucket, tag_of(hash), owner, offset)
-  return slot < 0 ? 0 : <usize>load<u32>(bucket + (<usize>slot << 2), CACHE_BUCKET_ADDRESSES)
+export function cache_peek(view: usize, owner: u32, offset: u64): usize {
+  if (load<u32>(view, VIEW_BUCKET_COUNT) == 0) return 0
+  return look_up(view, mix(owner, offset), owner, offset, false)
 }
 
 /** The address of the cached block, or 0. */
-export function cache_find(cache: usize, owner: u32, offset: u64): usize {
-  if (load<u32>(cache, CACHE_BUCKET_COUNT) == 0) return 0
-  const hash = mix(owner, offset)
-  const bucket = bucket_of(cache, hash)
-  const slot = slot_of(bucket, tag_of(hash), owner, offset)
-  if (slot < 0) return 0
-  const uses = load<u8>(bucket + <usize>slot, CACHE_BUCKET_USES)
-  if (uses < USES_MAX) store<u8>(bucket + <usize>slot, uses + 1, CACHE_BUCKET_USES)
-  return <usize>load<u32>(bucket + (<usize>slot << 2), CACHE_BUCKET_ADDRESSES)
+export function cache_find(view: usize, owner: u32, offset: u64): usize {
+  if (load<u32>(view, VIEW_BUCKET_COUNT) == 0) return 0
+  return look_up(view, mix(owner, offset), owner, offset, true)
 }
 
 /** As {@link cache_find}, for callers outside; counts hits and misses. */
-export function cache_find_at(cache: usize, owner: u32, offset: f64): i32 {
-  const address = cache_find(cache, owner, <u64>offset)
-  const counter = address != 0 ? CACHE_HITS : CACHE_MISSES
-  store<u64>(cache + counter, load<u64>(cache + counter) + 1)
+export function cache_find_at(view: usize, owner: u32, offset: f64): i32 {
+  const address = cache_find(view, owner, <u64>offset)
+  const counter = address != 0 ? VIEW_HITS : VIEW_MISSES
+  store<u64>(view + counter, load<u64>(view + counter) + 1)
   return <i32>address
 }
 
 // @ts-ignore: decorator
-/** How often the segment that holds `block` is pinned: the address of that count. */
+/** How often the view pins the segment that holds `block`: the address of that count. */
 @inline
-function pins_of(cache: usize, block: usize): usize {
-  const segment = (<u32>block - load<u32>(cache, CACHE_SEGMENTS)) / load<u32>(cache, CACHE_SEGMENT_BYTES)
-  return <usize>load<u32>(cache, CACHE_PINS) + (<usize>segment << 2)
+function pins_of(view: usize, block: usize): usize {
+  const segment = (<u32>block - load<u32>(view, VIEW_SEGMENTS)) / load<u32>(view, VIEW_SEGMENT_BYTES)
+  return view + VIEW_PINS + (<usize>segment << 2)
 }
 
-/** Keeps a cached block where it is until {@link cache_unpin}; false where too much is pinned already. */
-export function cache_pin(cache: usize, block: usize): bool {
-  const pins = pins_of(cache, block)
+/**
+ * Keeps a cached block where it is until {@link cache_unpin}; false where the thread pins as much as it may. REQUIRES: the
+ * thread has not left the epoch in which it found the block.
+ */
+export function cache_pin(view: usize, block: usize): bool {
+  const pins = pins_of(view, block)
   const count = load<u32>(pins)
   if (count == 0) {
-    const pinned = load<u32>(cache, CACHE_PINNED_COUNT)
-    if (pinned >= load<u32>(cache, CACHE_PINNED_MAX)) return false
-    store<u32>(cache, pinned + 1, CACHE_PINNED_COUNT)
+    const pinned = load<u32>(view, VIEW_PINNED_COUNT)
+    if (pinned >= load<u32>(view, VIEW_PINNED_MAX)) return false
+    store<u32>(view, pinned + 1, VIEW_PINNED_COUNT)
   }
+  // The store that leaves the epoch makes it known: pairs with `epochs_have_passed` in `reclaim`.
   store<u32>(pins, count + 1)
   return true
 }
 
 /** Takes one pin back. */
-export function cache_unpin(cache: usize, block: usize): void {
-  const pins = pins_of(cache, block)
+export function cache_unpin(view: usize, block: usize): void {
+  const pins = pins_of(view, block)
   const count = load<u32>(pins) - 1
-  store<u32>(pins, count)
-  if (count == 0) store<u32>(cache, load<u32>(cache, CACHE_PINNED_COUNT) - 1, CACHE_PINNED_COUNT)
+  if (count == 0) store<u32>(view, load<u32>(view, VIEW_PINNED_COUNT) - 1, VIEW_PINNED_COUNT)
+  // Pairs with the load in `is_pinned`: the block was read before.
+  atomic.store<u32>(pins, count)
+}
+
+/** Whether a view pins the segment. */
+function is_pinned(cache: usize, segment: i32): bool {
+  const top = atomic.load<u32>(cache, CACHE_VIEWS_TOP)
+  for (let i: u32 = 0; i < top; i++) {
+    const view = <usize>atomic.load<u32>(cache + CACHE_VIEWS + (<usize>i << 2))
+    if (view != 0 && atomic.load<u32>(view + VIEW_PINS + (<usize>segment << 2)) != 0) return true
+  }
+  return false
 }
 
 /** Takes the first segment off a queue: its number, or -1. */
@@ -172,20 +244,52 @@ function push(cache: usize, queue: usize, segment: i32): void {
   store<u32>(cache + queue, load<u32>(cache + queue, QUEUE_COUNT) + 1, QUEUE_COUNT)
 }
 
-/** Takes a free segment: its number, or -1. */
-function take_free(cache: usize): i32 {
-  const segment = load<i32>(cache, CACHE_FREE_FIRST)
-  if (segment < 0) return -1
-  const next = <usize>load<u32>(cache, CACHE_NEXT) + (<usize>segment << 2)
-  store<i32>(cache, load<i32>(next), CACHE_FREE_FIRST)
-  store<u32>(<usize>load<u32>(cache, CACHE_FILLS) + (<usize>segment << 2), 0)
-  return segment
-}
-
 function give_free(cache: usize, segment: i32): void {
   const next = <usize>load<u32>(cache, CACHE_NEXT) + (<usize>segment << 2)
   store<i32>(next, load<i32>(cache, CACHE_FREE_FIRST))
   store<i32>(cache, segment, CACHE_FREE_FIRST)
+  store<u32>(cache, load<u32>(cache, CACHE_FREE_COUNT) + 1, CACHE_FREE_COUNT)
+}
+
+/** Has a queue go on in a free segment: what it filled so far moves to its end. REQUIRES: there is a free one. */
+function open_free(cache: usize, openField: usize, queue: usize): void {
+  const segment = load<i32>(cache, CACHE_FREE_FIRST)
+  store<i32>(cache, load<i32>(<usize>load<u32>(cache, CACHE_NEXT) + (<usize>segment << 2)), CACHE_FREE_FIRST)
+  store<u32>(cache, load<u32>(cache, CACHE_FREE_COUNT) - 1, CACHE_FREE_COUNT)
+  store<u32>(<usize>load<u32>(cache, CACHE_FILLS) + (<usize>segment << 2), 0)
+  const open = load<i32>(cache + openField)
+  if (open >= 0) push(cache, queue, open)
+  store<i32>(cache + openField, segment)
+}
+
+/** The segment was emptied, and no slot leads into it: it waits for those who found something in it before. */
+function give_limbo(cache: usize, segment: i32): void {
+  const stamp = epochs_advance(<usize>load<u32>(cache, CACHE_EPOCHS))
+  store<u32>(<usize>load<u32>(cache, CACHE_STAMPS) + (<usize>segment << 2), stamp)
+  store<i32>(<usize>load<u32>(cache, CACHE_NEXT) + (<usize>segment << 2), load<i32>(cache, CACHE_LIMBO_FIRST))
+  store<i32>(cache, segment, CACHE_LIMBO_FIRST)
+}
+
+/** Frees what nobody reads any more of the segments in limbo. Returns how many wait for epochs, and not for pins. */
+function reclaim(cache: usize): u32 {
+  const next = <usize>load<u32>(cache, CACHE_NEXT)
+  const stamps = <usize>load<u32>(cache, CACHE_STAMPS)
+  const epochs = <usize>load<u32>(cache, CACHE_EPOCHS)
+  let waiting: u32 = 0
+  let link = cache + CACHE_LIMBO_FIRST
+  for (let segment = load<i32>(link); segment >= 0; segment = load<i32>(link)) {
+    const after = next + (<usize>segment << 2)
+    const hasPassed = epochs_have_passed(epochs, load<u32>(stamps + (<usize>segment << 2)))
+    // In this order: a pin was written before its thread left.
+    if (hasPassed && !is_pinned(cache, segment)) {
+      store<i32>(link, load<i32>(after))
+      give_free(cache, segment)
+      continue
+    }
+    if (!hasPassed) waiting++
+    link = after
+  }
+  return waiting
 }
 
 /** Room for `bytes` in the open segment of a queue: the record's address, or 0 where it does not fit. */
@@ -200,37 +304,52 @@ function append(cache: usize, openField: usize, bytes: u32): usize {
   return <usize>load<u32>(cache, CACHE_SEGMENTS) + <usize>segment * segmentBytes + used
 }
 
-/** A cache of few segments may have all of them open: closes one, so that there is one to empty. */
-function close_open_segment(cache: usize): void {
-  if (load<u32>(cache, CACHE_SMALL_COUNT) + load<u32>(cache, CACHE_MAIN_COUNT) > 0) return
-  const small = load<i32>(cache, CACHE_SMALL_OPEN)
-  if (small >= 0) {
-    store<i32>(cache, -1, CACHE_SMALL_OPEN)
-    push(cache, CACHE_SMALL_FIRST, small)
-    return
-  }
-  const main = load<i32>(cache, CACHE_MAIN_OPEN)
-  store<i32>(cache, -1, CACHE_MAIN_OPEN)
-  push(cache, CACHE_MAIN_FIRST, main)
+/** Room in the main queue for a block that is kept; 0 where there is none. */
+function append_kept(cache: usize, bytes: u32): usize {
+  const record = append(cache, CACHE_MAIN_OPEN, bytes)
+  if (record != 0 || load<u32>(cache, CACHE_FREE_COUNT) == 0) return record
+  open_free(cache, CACHE_MAIN_OPEN, CACHE_MAIN_FIRST)
+  return append(cache, CACHE_MAIN_OPEN, bytes)
 }
 
 /** Takes the oldest segment that nobody pins off a queue: its number, or -1. Pinned ones go to the end. */
 function shift_unpinned(cache: usize, queue: usize): i32 {
-  const pins = <usize>load<u32>(cache, CACHE_PINS)
   for (let left = load<u32>(cache + queue, QUEUE_COUNT); left > 0; left--) {
     const segment = shift(cache, queue)
-    if (load<u32>(pins + (<usize>segment << 2)) == 0) return segment
+    if (!is_pinned(cache, segment)) return segment
     push(cache, queue, segment)
   }
   return -1
 }
 
+/** Takes a segment that is being filled, where nobody pins it: its number, or -1. */
+function close_unpinned(cache: usize, openField: usize): i32 {
+  const segment = load<i32>(cache + openField)
+  if (segment < 0 || is_pinned(cache, segment)) return -1
+  store<i32>(cache + openField, -1)
+  return segment
+}
+
+/** The slot in `bucket` that leads to `block`, or 0. */
+function slot_of(bucket: usize, tag: u32, block: usize): usize {
+  for (let bits = tag_bits(bucket, tag); bits != 0; bits &= bits - 1) {
+    const slot = bucket + (<usize>(ctz(bits) >> 1) << 3)
+    if (block_in(atomic.load<u64>(slot)) == block) return slot
+  }
+  return 0
+}
+
+/** A block goes: takes it out of the counts. */
+function count_evicted(cache: usize, blocks: u64, bytes: u64): void {
+  store<u64>(cache, load<u64>(cache, CACHE_EVICTIONS) + blocks, CACHE_EVICTIONS)
+  store<u64>(cache, load<u64>(cache, CACHE_USED_BYTES) - bytes, CACHE_USED_BYTES)
+}
+
 /**
- * Empties one segment: blocks that were used move to the main queue while it has room, the other ones go. The
- * segment itself becomes free, or, where moved blocks need one, the main queue's next open segment.
+ * Empties a segment: blocks that were used are copied into the main queue, the other ones go. False where all of them are
+ * pinned.
  */
-function evict_segment(cache: usize): void {
-  close_open_segment(cache)
+function evict_segment(view: usize, cache: usize): bool {
   const smallCount = load<u32>(cache, CACHE_SMALL_COUNT)
   const mainCount = load<u32>(cache, CACHE_MAIN_COUNT)
   let fromSmall = smallCount > 0 && (mainCount == 0 || smallCount >= load<u32>(cache, CACHE_SMALL_TARGET))
@@ -239,148 +358,154 @@ function evict_segment(cache: usize): void {
     fromSmall = !fromSmall
     segment = shift_unpinned(cache, fromSmall ? CACHE_SMALL_FIRST : CACHE_MAIN_FIRST)
   }
-  const segmentBytes = load<u32>(cache, CACHE_SEGMENT_BYTES)
-  const start = <usize>load<u32>(cache, CACHE_SEGMENTS) + <usize>segment * segmentBytes
-  const fills = <usize>load<u32>(cache, CACHE_FILLS)
-  const end = start + load<u32>(fills + (<usize>segment << 2))
+  // A cache of few segments may be filling all of them.
+  if (segment < 0) {
+    fromSmall = true
+    segment = close_unpinned(cache, CACHE_SMALL_OPEN)
+  }
+  if (segment < 0) {
+    fromSmall = false
+    segment = close_unpinned(cache, CACHE_MAIN_OPEN)
+  }
+  if (segment < 0) return false
+  empty_segment(view, cache, segment, fromSmall)
+  return true
+}
+
+function empty_segment(view: usize, cache: usize, segment: i32, fromSmall: bool): void {
+  let record = <usize>load<u32>(cache, CACHE_SEGMENTS) + <usize>segment * load<u32>(cache, CACHE_SEGMENT_BYTES)
+  const end = record + load<u32>(<usize>load<u32>(cache, CACHE_FILLS) + (<usize>segment << 2))
   let evictions: u64 = 0
   let evictedBytes: u64 = 0
-  // Blocks that stay slide to the front of the same segment, which then re-enters the main queue as it is: no second
-  // segment is needed, and what is left of it goes on being filled.
-  let kept = start
-  let at = start
-  while (at < end) {
-    const bytes = load<u32>(at, CACHE_RECORD_BYTES)
-    const owner = load<u32>(at, CACHE_RECORD_OWNER)
-    const offset = load<u64>(at, CACHE_RECORD_OFFSET)
-    const hash = mix(owner, offset)
-    const bucket = bucket_of(cache, hash)
-    const slot = slot_of(bucket, tag_of(hash), owner, offset)
-    const isLive =
-      slot >= 0 &&
-      load<u32>(bucket + (<usize>slot << 2), CACHE_BUCKET_ADDRESSES) == <u32>(at + CACHE_RECORD_BLOCK)
-    if (isLive) {
-      const uses = load<u8>(bucket + <usize>slot, CACHE_BUCKET_USES)
-      if (uses > 0) {
-        const target = append(cache, CACHE_MAIN_OPEN, bytes)
-        let record = target
-        if (target == 0) {
-          record = kept
-          kept += <usize>bytes
-        }
-        if (record != at) memory.copy(record, at, bytes)
-        store<u32>(bucket + (<usize>slot << 2), <u32>(record + CACHE_RECORD_BLOCK), CACHE_BUCKET_ADDRESSES)
+  while (record < end) {
+    const bytes = load<u32>(record, CACHE_RECORD_BYTES)
+    const hash = mix(load<u32>(record, CACHE_RECORD_OWNER), load<u64>(record, CACHE_RECORD_OFFSET))
+    const slot = slot_of(bucket_of(view, hash), tag_of(hash), record + CACHE_RECORD_BLOCK)
+    if (slot != 0) {
+      const uses = atomic.load<u64>(slot) & USES_MASK
+      const target = uses > 0 ? append_kept(cache, bytes) : 0
+      if (target != 0) {
+        memory.copy(target, record, bytes)
         // One use stays with a block that enters the main queue, or a full bucket would give it up
         // as readily as one that was read once.
-        store<u8>(bucket + <usize>slot, fromSmall ? 1 : uses - 1, CACHE_BUCKET_USES)
+        atomic.store<u64>(slot, word_of(tag_of(hash), target + CACHE_RECORD_BLOCK, fromSmall ? 1 : uses - 1))
       } else {
-        store<u32>(bucket + (<usize>slot << 2), 0)
+        atomic.store<u64>(slot, 0)
         evictions++
         evictedBytes += <u64>bytes
       }
     }
-    at += <usize>bytes
+    record += <usize>bytes
   }
-  store<u64>(cache, load<u64>(cache, CACHE_EVICTIONS) + evictions, CACHE_EVICTIONS)
-  store<u64>(cache, load<u64>(cache, CACHE_USED_BYTES) - evictedBytes, CACHE_USED_BYTES)
-  if (kept == start) {
-    give_free(cache, segment)
-    return
-  }
-  store<u32>(fills + (<usize>segment << 2), <u32>(kept - start))
-  const open = load<i32>(cache, CACHE_MAIN_OPEN)
-  if (open >= 0) push(cache, CACHE_MAIN_FIRST, open)
-  store<i32>(cache, segment, CACHE_MAIN_OPEN)
+  count_evicted(cache, evictions, evictedBytes)
+  give_limbo(cache, segment)
 }
 
-/** Gives up the least used slot of a full bucket; its block becomes dead space in its segment. */
-function free_slot(cache: usize, bucket: usize): i32 {
-  let victim = 0
-  let fewest: u32 = 256
+/**
+ * Has a queue go on in a free segment. False where none can be had: what was emptied may still be read, or all of the rest
+ * is pinned. So many free ones stay that what is kept of the next one finds room.
+ */
+function open_segment(view: usize, cache: usize, openField: usize, queue: usize): bool {
+  const reserve = atomic.load<u32>(cache, CACHE_RESERVE)
+  // A block that is kept again and again loses a use each time: so many rounds empty any cache.
+  for (let left = (load<u32>(cache, CACHE_SEGMENT_COUNT) << 2) + 8; left > 0; left--) {
+    const waiting = reclaim(cache)
+    const free = load<u32>(cache, CACHE_FREE_COUNT)
+    if (free == 0) return false
+    if (free + waiting > reserve) {
+      open_free(cache, openField, queue)
+      return true
+    }
+    if (!evict_segment(view, cache)) return false
+  }
+  return false
+}
+
+/** A free slot of the bucket; a full one gives up its least used slot, whose block becomes dead space in its segment. */
+function free_slot(cache: usize, bucket: usize): usize {
+  let victim: usize = 0
+  let fewest = USES_MASK + 1
   for (let i = 0; i < CACHE_BUCKET_SLOTS; i++) {
-    if (load<u32>(bucket + (<usize>i << 2)) == 0) return i
-    const uses = <u32>load<u8>(bucket + <usize>i, CACHE_BUCKET_USES)
-    if (uses < fewest) {
-      fewest = uses
-      victim = i
+    const slot = bucket + <usize>i * CACHE_SLOT_BYTES
+    const word = atomic.load<u64>(slot)
+    if (word == 0) return slot
+    if ((word & USES_MASK) < fewest) {
+      fewest = word & USES_MASK
+      victim = slot
     }
   }
-  drop_slot(cache, bucket, victim)
+  const record = block_in(atomic.load<u64>(victim)) - CACHE_RECORD_BLOCK
+  count_evicted(cache, 1, <u64>load<u32>(record, CACHE_RECORD_BYTES))
   return victim
 }
 
-function drop_slot(cache: usize, bucket: usize, slot: i32): void {
-  const block = <usize>load<u32>(bucket + (<usize>slot << 2), CACHE_BUCKET_ADDRESSES)
-  const bytes = <u64>load<u32>(block - CACHE_RECORD_BLOCK + CACHE_RECORD_BYTES)
-  store<u32>(bucket + (<usize>slot << 2), 0)
-  store<u64>(cache, load<u64>(cache, CACHE_EVICTIONS) + 1, CACHE_EVICTIONS)
-  store<u64>(cache, load<u64>(cache, CACHE_USED_BYTES) - bytes, CACHE_USED_BYTES)
+/** {@link cache_insert} by the thread that holds the lock. */
+function insert(view: usize, owner: u32, offset: u64, source: usize, blockBytes: i32, rank: i32): usize {
+  const cache = <usize>load<u32>(view, VIEW_CACHE)
+  const hash = mix(owner, offset)
+  const held = look_up(view, hash, owner, offset, false)
+  if (held != 0) return held
+  const bytes = (<u32>blockBytes + CACHE_RECORD_BLOCK + 7) & ~7
+  const openField = rank != CACHE_RANK_DATA ? CACHE_MAIN_OPEN : CACHE_SMALL_OPEN
+  let record = append(cache, openField, bytes)
+  if (record == 0) {
+    const queue = rank != CACHE_RANK_DATA ? CACHE_MAIN_FIRST : CACHE_SMALL_FIRST
+    if (!open_segment(view, cache, openField, queue)) return 0
+    record = append(cache, openField, bytes)
+  }
+  store<u32>(record, bytes, CACHE_RECORD_BYTES)
+  store<u32>(record, owner, CACHE_RECORD_OWNER)
+  store<u64>(record, offset, CACHE_RECORD_OFFSET)
+  memory.copy(record + CACHE_RECORD_BLOCK, source, blockBytes)
+  const block = record + CACHE_RECORD_BLOCK
+  const slot = free_slot(cache, bucket_of(view, hash))
+  atomic.store<u64>(slot, word_of(tag_of(hash), block, rank == CACHE_RANK_METADATA ? USES_MAX : 0))
+  store<u64>(cache, load<u64>(cache, CACHE_INSERTIONS) + 1, CACHE_INSERTIONS)
+  store<u64>(cache, load<u64>(cache, CACHE_USED_BYTES) + <u64>bytes, CACHE_USED_BYTES)
+  return block
+}
+
+/** Takes the lock for the thread of an epoch slot; false where another one keeps it. */
+function lock(cache: usize, slot: u32): bool {
+  for (let looks = 0; looks < LOCK_LOOKS; looks++) {
+    if (atomic.load<u32>(cache, CACHE_LOCK) != 0) continue
+    // Pairs with the store at the end of `cache_insert`.
+    if (atomic.cmpxchg<u32>(cache + CACHE_LOCK, 0, slot + 1) == 0) return true
+  }
+  return false
 }
 
 /**
  * Copies the block of `blockBytes` at `source` into the cache, by its CACHE_RANK_*: metadata starts in the main queue with
- * full uses, rows start there without. Returns the cached copy's address, or 0 where the block is larger than a segment or the cache is off.
+ * full uses, rows start there without. Returns the cached copy's address, or 0 where the cache does not take it: the block
+ * is larger than a segment, the cache is off, another thread is filling it at this moment, or no segment is to be had.
  */
 export function cache_insert(
-  cache: usize,
+  view: usize,
   owner: u32,
   offset: f64,
   source: usize,
   blockBytes: i32,
   rank: i32,
 ): i32 {
+  if (load<u32>(view, VIEW_BUCKET_COUNT) == 0) return 0
   const bytes = (<u32>blockBytes + CACHE_RECORD_BLOCK + 7) & ~7
-  if (load<u32>(cache, CACHE_BUCKET_COUNT) == 0) return 0
-  if (blockBytes < 0 || bytes > load<u32>(cache, CACHE_SEGMENT_BYTES)) return 0
-  const hash = mix(owner, <u64>offset)
-  const bucket = bucket_of(cache, hash)
-  const held = slot_of(bucket, tag_of(hash), owner, <u64>offset)
-  if (held >= 0) return load<i32>(bucket + (<usize>held << 2), CACHE_BUCKET_ADDRESSES)
-  const openField = rank != CACHE_RANK_DATA ? CACHE_MAIN_OPEN : CACHE_SMALL_OPEN
-  let record = append(cache, openField, bytes)
-  while (record == 0) {
-    const fresh = take_free(cache)
-    if (fresh < 0) {
-      evict_segment(cache)
-      record = append(cache, openField, bytes)
-      continue
-    }
-    const open = load<i32>(cache + openField)
-    if (open >= 0) push(cache, rank != CACHE_RANK_DATA ? CACHE_MAIN_FIRST : CACHE_SMALL_FIRST, open)
-    store<i32>(cache + openField, fresh)
-    record = append(cache, openField, bytes)
-  }
-  store<u32>(record, bytes, CACHE_RECORD_BYTES)
-  store<u32>(record, owner, CACHE_RECORD_OWNER)
-  store<u64>(record, <u64>offset, CACHE_RECORD_OFFSET)
-  memory.copy(record + CACHE_RECORD_BLOCK, source, blockBytes)
-  const slot = free_slot(cache, bucket)
-  const block = <u32>(record + CACHE_RECORD_BLOCK)
-  store<u64>(bucket + (<usize>slot << 3), <u64>offset, CACHE_BUCKET_OFFSETS)
-  store<u32>(bucket + (<usize>slot << 2), owner, CACHE_BUCKET_OWNERS)
-  store<u32>(bucket + (<usize>slot << 2), block, CACHE_BUCKET_ADDRESSES)
-  store<u8>(bucket + <usize>slot, rank == CACHE_RANK_METADATA ? USES_MAX : 0, CACHE_BUCKET_USES)
-  atomic.store<u32>(bucket + (<usize>slot << 2), tag_of(hash))
-  store<u64>(cache, load<u64>(cache, CACHE_INSERTIONS) + 1, CACHE_INSERTIONS)
-  store<u64>(cache, load<u64>(cache, CACHE_USED_BYTES) + <u64>bytes, CACHE_USED_BYTES)
+  if (blockBytes < 0 || bytes > load<u32>(view, VIEW_SEGMENT_BYTES)) return 0
+  const cache = <usize>load<u32>(view, VIEW_CACHE)
+  if (!lock(cache, load<u32>(view, VIEW_SLOT))) return 0
+  const block = insert(view, owner, <u64>offset, source, blockBytes, rank)
+  atomic.store<u32>(cache, 0, CACHE_LOCK)
   return <i32>block
 }
 
-/** Empties the cache structure at `cache` and builds it for the pieces whose addresses and counts it holds. */
-export function cache_init(cache: usize): void {
-  const segments = load<i32>(cache, CACHE_SEGMENT_COUNT)
-  const next = <usize>load<u32>(cache, CACHE_NEXT)
-  memory.fill(
-    <usize>load<u32>(cache, CACHE_BUCKETS),
-    0,
-    <usize>load<u32>(cache, CACHE_BUCKET_COUNT) * CACHE_BUCKET_BYTES,
-  )
-  memory.fill(<usize>load<u32>(cache, CACHE_PINS), 0, <usize>segments << 2)
-  store<u32>(cache, 0, CACHE_PINNED_COUNT)
-  const half = segments >> 1
-  store<i32>(cache, half < segments - 3 ? half : segments - 3, CACHE_PINNED_MAX)
-  for (let i = 0; i < segments; i++) store<i32>(next + (<usize>i << 2), i + 1 < segments ? i + 1 : -1)
-  store<i32>(cache, segments > 0 ? 0 : -1, CACHE_FREE_FIRST)
+/**
+ * Forgets every block and puts the segments in order, whatever a thread that ended in the midst left behind. What is found
+ * or pinned already stays. REQUIRES: the lock, or that there are no views yet.
+ */
+export function cache_clear(cache: usize): void {
+  const buckets = <usize>load<u32>(cache, CACHE_BUCKETS)
+  const end = buckets + <usize>load<u32>(cache, CACHE_BUCKET_COUNT) * CACHE_BUCKET_BYTES
+  for (let slot = buckets; slot < end; slot += CACHE_SLOT_BYTES) atomic.store<u64>(slot, 0)
   store<i32>(cache, -1, CACHE_SMALL_OPEN)
   store<i32>(cache, -1, CACHE_MAIN_OPEN)
   store<i32>(cache, -1, CACHE_SMALL_FIRST)
@@ -389,5 +514,10 @@ export function cache_init(cache: usize): void {
   store<i32>(cache, -1, CACHE_MAIN_FIRST)
   store<i32>(cache, -1, CACHE_MAIN_LAST)
   store<u32>(cache, 0, CACHE_MAIN_COUNT)
-  memory.fill(cache + CACHE_HITS, 0, 40)
+  store<i32>(cache, -1, CACHE_FREE_FIRST)
+  store<u32>(cache, 0, CACHE_FREE_COUNT)
+  store<i32>(cache, -1, CACHE_LIMBO_FIRST)
+  store<u64>(cache, 0, CACHE_USED_BYTES)
+  store<u64>(cache, load<u64>(cache, CACHE_INSERTIONS), CACHE_EVICTIONS)
+  for (let i = load<i32>(cache, CACHE_SEGMENT_COUNT) - 1; i >= 0; i--) give_limbo(cache, i)
 }

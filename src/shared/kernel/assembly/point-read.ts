@@ -8,8 +8,6 @@
 // I1: in L0 every run is asked that could hold a newer version than the best found; deeper, the first hit ends the read.
 // I2: a resumed read goes on with the given block where it stood: it asks for no block twice, whatever the cache forgot.
 import {
-  CACHE_HAS_ROWS,
-  CACHE_HITS,
   FILTER_BURR,
   FILTER_NONE,
   INDEX_COUNT,
@@ -74,6 +72,7 @@ import {
   WANTED_FILTER,
   WANTED_INDEX,
 } from '../layout'
+import { VIEW_HAS_ROWS, VIEW_HITS } from '../layout-cache'
 import {
   COUNTERS_CACHED,
   COUNTERS_FILTER_QUERIES,
@@ -130,7 +129,7 @@ function find_block(read: usize, table: usize, kind: u32, offset: u64): usize {
   const cache = <usize>load<u32>(read, READ_CACHE)
   const cached = cache_find(cache, load<u32>(table, TABLE_OWNER), offset)
   if (cached == 0) return 0
-  store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
+  store<u64>(cache, load<u64>(cache, VIEW_HITS) + 1, VIEW_HITS)
   count_for(table, (<usize>kind << 3) + COUNTERS_CACHED)
   return cached
 }
@@ -277,7 +276,7 @@ function ask_table(read: usize, table: usize, key: usize, keyLength: i32): i32 {
     if (load<u64>(table, TABLE_SEQNO_MAX) <= load<u64>(read, READ_FOUND_SEQNO)) return READ_PRESENT
   }
   if (load<u64>(table, TABLE_GLOBAL_SEQNO) >= seqno) return READ_PRESENT
-  const hasRows = load<u32>(<usize>load<u32>(read, READ_CACHE), CACHE_HAS_ROWS) != 0
+  const hasRows = load<u32>(<usize>load<u32>(read, READ_CACHE), VIEW_HAS_ROWS) != 0
   if (hasRows && take_row(read, table, key, keyLength)) {
     note_read(table)
     return READ_PRESENT

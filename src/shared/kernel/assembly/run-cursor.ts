@@ -9,7 +9,6 @@
 // I1: blocks come in key order (or reversed), each once; a table that lies behind the end is not opened.
 // I2: a wanted block may come at any time later: nothing that the cursor keeps lies in the cache unpinned.
 import {
-  CACHE_HITS,
   INDEX_COUNT,
   INDEX_RECORD_KEY,
   INDEX_RECORD_KEY_LENGTH,
@@ -42,6 +41,7 @@ import {
   WANTED_DATA,
   WANTED_INDEX,
 } from '../layout'
+import { VIEW_HITS } from '../layout-cache'
 import {
   RUN_CURSOR_BEHIND,
   RUN_CURSOR_BOUND,
@@ -353,7 +353,7 @@ function proceed(cursor: usize, source: usize, given: usize, isFresh: bool): voi
       const field = isPartition ? RUN_CURSOR_PINNED_INDEX : RUN_CURSOR_PINNED_BLOCK
       block = pin_block(cursor, table, field, record, fresh)
       if (block != 0 && !fresh) {
-        store<u64>(cache, load<u64>(cache, CACHE_HITS) + 1, CACHE_HITS)
+        store<u64>(cache, load<u64>(cache, VIEW_HITS) + 1, VIEW_HITS)
         count_for(table, COUNTERS_CACHED + (isPartition ? WANTED_INDEX << 3 : WANTED_DATA))
       }
       fresh = false

@@ -93,13 +93,13 @@ t.test('pinned values stay what they are while the cache evicts all the time', a
   }
   t.equal(wrong, 0)
   t.ok(pinned > 1000 && owned > 1000, `${pinned} were pinned, ${owned} too many`)
-  t.equal(cache.blocks.pinnedSegmentCount, 4)
+  t.equal(cache.blocks.view.pinnedSegmentCount, 4)
   for (const { slice, number } of held) {
     if (!slice.equals(bytesOf(number))) wrong++
     slice[Symbol.dispose]()
   }
   t.equal(wrong, 0)
-  t.equal(cache.blocks.pinnedSegmentCount, 0)
+  t.equal(cache.blocks.view.pinnedSegmentCount, 0)
   await tree.close()
   cache[Symbol.dispose]()
 })

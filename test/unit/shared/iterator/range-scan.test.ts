@@ -14,11 +14,10 @@ import {
 import { compareBytes } from '../../../../src/shared/kernel/reference/memtable.js'
 import { scanVersions } from '../../../../src/shared/kernel/reference/scan.js'
 import type { Version } from '../../../../src/shared/kernel/reference/version.js'
-import { BlockCache } from '../../../../src/shared/memory/block-cache.js'
 import { BlockProvider } from '../../../../src/shared/table/block-provider.js'
 import { Random, runSeed } from '../../../support/random.js'
 import { type TestState, TestStates } from '../../../support/states.js'
-import { testWorkspace } from '../../../support/workspace.js'
+import { testCache, testWorkspace } from '../../../support/workspace.js'
 
 const random = new Random(runSeed())
 t.comment(`SEED=${random.seed}`)
@@ -82,8 +81,8 @@ for (const capacityBytes of [0, 96 << 10, 8 << 20]) {
     let rows = 0
     for (let round = 0; round < 40; round++) {
       const state = states.random()
-      const cache = new BlockCache(shared, heap, capacityBytes)
-      const provider = new BlockProvider(workspace, states.loader, cache)
+      const cache = testCache(workspace, capacityBytes)
+      const provider = new BlockProvider(workspace, states.loader, cache.view)
       const { memtables, runs } = state
       const view = { stateAddress: state.address, memtables, runs }
       for (let i = 0; i < 25; i++) {
@@ -127,7 +126,7 @@ t.test('a block that cannot be read: the error comes out, and the memory goes ba
   const view = { stateAddress, memtables: [], runs }
   const failing = (after: number) => {
     let left = after
-    const provider = new BlockProvider(workspace, states.loader, new BlockCache(shared, heap, 0))
+    const provider = new BlockProvider(workspace, states.loader, testCache(workspace, 0).view)
     return {
       cacheAddress: 0,
       get: (...block: Parameters<BlockProvider['get']>) => {

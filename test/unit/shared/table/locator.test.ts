@@ -4,7 +4,6 @@ import t from 'tap'
 import { noOperands, RangeScan } from '../../../../src/shared/iterator/range-scan.js'
 import { SCAN_EVERY_VERSION } from '../../../../src/shared/kernel/layout.js'
 import type { Version } from '../../../../src/shared/kernel/reference/version.js'
-import { BlockCache } from '../../../../src/shared/memory/block-cache.js'
 import { BlockLoader } from '../../../../src/shared/table/block-loader.js'
 import { BlockProvider } from '../../../../src/shared/table/block-provider.js'
 import { ResidentTable } from '../../../../src/shared/table/resident-table.js'
@@ -21,12 +20,12 @@ import { Random } from '../../../support/random.js'
 import { TestStates } from '../../../support/states.js'
 import { fileSystemWith, writeTable } from '../../../support/tables.js'
 import { difference } from '../../../support/versions.js'
-import { testWorkspace } from '../../../support/workspace.js'
+import { testCache, testWorkspace } from '../../../support/workspace.js'
 
 const workspace = testWorkspace(64)
-const { shared, heap } = workspace
+const { shared } = workspace
 const loader = new BlockLoader(workspace)
-const provider = new BlockProvider(workspace, loader, new BlockCache(shared, heap, 0))
+const provider = new BlockProvider(workspace, loader, testCache(workspace, 0).view)
 const states = new TestStates(workspace, new Random(1))
 
 const versions = Array.from({ length: 300 }, (_, i): Version => {

@@ -9,7 +9,6 @@ import { noOperands, RangeScan, type Row } from '../../../../src/shared/iterator
 import { SCAN_EVERY_VERSION } from '../../../../src/shared/kernel/layout.js'
 import { encodeFrame } from '../../../../src/shared/kernel/reference/block-frame.js'
 import type { Version } from '../../../../src/shared/kernel/reference/version.js'
-import { BlockCache } from '../../../../src/shared/memory/block-cache.js'
 import { BlockLoader } from '../../../../src/shared/table/block-loader.js'
 import { BlockProvider } from '../../../../src/shared/table/block-provider.js'
 import { ResidentTable } from '../../../../src/shared/table/resident-table.js'
@@ -20,7 +19,7 @@ import { Random, runSeed } from '../../../support/random.js'
 import { TestStates } from '../../../support/states.js'
 import { fileSystemWith, writeTable } from '../../../support/tables.js'
 import { difference } from '../../../support/versions.js'
-import { testWorkspace } from '../../../support/workspace.js'
+import { testCache, testWorkspace } from '../../../support/workspace.js'
 
 const ID = 3
 const PATH = '/3'
@@ -31,7 +30,7 @@ t.comment(`SEED=${random.seed}`)
 const workspace = testWorkspace(512)
 const { shared, heap } = workspace
 const loader = new BlockLoader(workspace)
-const provider = new BlockProvider(workspace, loader, new BlockCache(shared, heap, 0))
+const provider = new BlockProvider(workspace, loader, testCache(workspace, 0).view)
 const states = new TestStates(workspace, random)
 
 /** Everything that a table holds: entries, and range tombstones as text. */
