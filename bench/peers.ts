@@ -1,248 +1,245 @@
 /**
- * The same work on varve and on its peers, in turns in one run, medians of several rounds. Run: `npm install --prefix
- * bench/peers`, then `npm run bench:peers -- [--num=1000000] [--rounds=3] [--cache-mb=256]`.
+ * The same work on varve and on its peers, in turns in one run, and how far the targets are reached. Run: `npm install
+ * --prefix bench/peers`, then `npm run bench:peers -- [--num=1m] [--num-steady=5m] [--rounds=3] [--cache-mb=256]
+ * [--engines=a,b] [--workloads=a,b] [--compression=none] [--out=docs/benchmarks] [--seed=1] [--json]`.
  *
- * A peer that is not installed is left out. Nothing is synced on a write, each has the same cache, and what is read goes
- * into a checksum that must be the same for all. Writes go one by one into varve; the others get them in batches or
- * transactions of 1000, which favours them. The native db_bench of rocksdb-tools runs at the end of each round where it is
- * installed.
+ * A round takes one workload after the other, and each engine's turn in it, so that what slows the machine for a while slows
+ * all of them. Each has the same cache, nothing is synced on a write, and what is read is held against what was written. An
+ * engine that is not installed is left out. Writes go one by one into varve and RocksDB; the others get them in batches or
+ * transactions of a thousand, which favours them.
+ *
+ * - main: `--num` entries, every engine
+ * - merge: flush and major compaction, of twice as many, varve and RocksDB
+ * - steady: `--num-steady` entries until nothing is left to do, varve and RocksDB
  */
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { CONTENDERS, type Contender } from './macro/contenders.js'
-import { KeySpace, Random } from './macro/key-space.js'
-import { mix } from './macro/meter.js'
-import { machine, median } from './macro/report.js'
-
-const SEEK_STEPS = 10
+import type { Contestant } from './macro/contestant.js'
+import { contestant, ENGINES, NATIVE } from './macro/contestants.js'
+import { type Measurement, samplingCostNs } from './macro/meter.js'
+import { commandLine, toCount, toList } from './macro/options.js'
+import { formatDetails, formatPeers, formatVerdicts } from './macro/peer-tables.js'
+import { peersPage } from './macro/peers-page.js'
+import { Progress } from './macro/progress.js'
+import { machine } from './macro/report.js'
+import { judge, OWN } from './targets.js'
 
 export interface PeerOptions {
   readonly num: number
+  readonly numSteady: number
   readonly rounds: number
   readonly cacheBytes: number
   readonly seed: number
+  readonly compression?: string | undefined
+  /** Empty for all. */
+  readonly engines: readonly string[]
+  readonly workloads: readonly string[]
 }
 
-/** Nanoseconds an operation, by engine and workload; in rounds. */
-type Figures = Map<string, Map<string, number[]>>
-
-type Note = (workload: string, nanoseconds: number, checksum: number) => void
-
-class PeerRound {
-  readonly #options: PeerOptions
-  readonly #space: KeySpace
-  readonly #note: Note
-
-  constructor(options: PeerOptions, note: Note) {
-    this.#options = options
-    this.#space = new KeySpace(16, 100, options.seed)
-    this.#note = note
-  }
-
-  async run(store: Contender): Promise<void> {
-    const { num } = this.#options
-    const reads = Math.min(num, 200_000)
-    await this.#time('fillrandom', num, async () => {
-      await this.#fill(store)
-      return num
-    })
-    await this.#time('+settled', num, async () => {
-      await store.settle()
-      return num
-    })
-    this.#read(store, reads, 0)
-    await this.#time('readrandom', reads, async () => this.#read(store, reads, 0))
-    await this.#time('readmissing', reads, async () => this.#read(store, reads, num))
-    await this.#time('readseq', num, () => this.#scan(store, false))
-    await this.#time('readreverse', num, () => this.#scan(store, true))
-    const seeks = Math.max(1, reads / SEEK_STEPS)
-    await this.#time('seekrandom', seeks, () => this.#seek(store, seeks))
-  }
-
-  async #time(workload: string, operations: number, work: () => Promise<number>): Promise<void> {
-    const start = performance.now()
-    const checksum = await work()
-    this.#note(workload, ((performance.now() - start) * 1e6) / operations, checksum)
-  }
-
-  async #fill(store: Contender): Promise<void> {
-    const { num } = this.#options
-    for (let i = 0; i < num; i++) {
-      const wait = store.put(this.#space.keyCopy(i, 'random'), this.#space.value(i))
-      if (wait !== undefined) await wait
-    }
-  }
-
-  #read(store: Contender, reads: number, from: number): number {
-    const { num, seed } = this.#options
-    const random = new Random(seed)
-    let checksum = 0
-    for (let i = 0; i < reads; i++) {
-      const value = store.get(this.#space.key(from + random.below(num), 'random'))
-      checksum = mix(checksum, value === undefined ? -1 : (value[50] as number))
-    }
-    return checksum
-  }
-
-  async #scan(store: Contender, isReverse: boolean): Promise<number> {
-    let checksum = 0
-    const rows = store.rows(undefined, isReverse)
-    // Awaiting each row of a synchronous iterator would time the promises.
-    if (Symbol.iterator in rows) {
-      for (const [key, value] of rows) checksum = mix(checksum, taste(key, value))
-    } else {
-      for await (const [key, value] of rows) checksum = mix(checksum, taste(key, value))
-    }
-    return checksum
-  }
-
-  async #seek(store: Contender, seeks: number): Promise<number> {
-    const random = new Random(this.#options.seed + 3)
-    let checksum = 0
-    for (let i = 0; i < seeks; i++) {
-      const rows = store.rows(this.#space.keyCopy(random.below(this.#options.num), 'random'), false)
-      let left = SEEK_STEPS
-      if (Symbol.iterator in rows) {
-        for (const [key, value] of rows) {
-          checksum = mix(checksum, taste(key, value))
-          if (--left === 0) break
-        }
-      } else {
-        for await (const [key, value] of rows) {
-          checksum = mix(checksum, taste(key, value))
-          if (--left === 0) break
-        }
-      }
-    }
-    return checksum
-  }
+/** One figure of one round. */
+export interface PeerRow extends Measurement {
+  readonly part: string
+  readonly round: number
+  readonly engine: string
 }
 
-function taste(key: Uint8Array, value: Uint8Array): number {
-  return (key[1] as number) + (value[50] as number)
+interface Part {
+  readonly name: string
+  readonly num: (options: PeerOptions) => number
+  readonly engines: readonly string[]
+  readonly workloads: readonly string[]
 }
 
-/** db_bench's names for the workloads; it fills in one run and reads in the next, from one folder. */
-const NATIVE_RUNS: readonly (readonly string[])[] = [
-  ['fillrandom', 'compact'],
-  ['readrandom', 'readrandom', 'readmissing', 'readseq', 'readreverse', 'seekrandom'],
+const READS_MAX = 200_000
+
+/** Reads come before what changes the same store. */
+const PARTS: readonly Part[] = [
+  {
+    name: 'main',
+    num: ({ num }) => num,
+    engines: ENGINES,
+    workloads: [
+      ...['fillseq', 'fillrandom', 'bulkingest-1', 'bulkingest-2'],
+      ...['readrandom', 'readmissing', 'multiget', 'readseq', 'readreverse', 'seekrandom', 'open'],
+      ...['readrandom-small-cache', 'readwhilewriting', 'overwrite'],
+    ],
+  },
+  {
+    name: 'merge',
+    num: ({ num }) => 2 * num,
+    engines: [OWN, NATIVE],
+    workloads: ['flush', 'compact'],
+  },
+  {
+    name: 'steady',
+    num: ({ numSteady }) => numSteady,
+    engines: [OWN, NATIVE],
+    workloads: ['fillrandom', 'fillrandom-plain'],
+  },
 ]
 
-/** Runs the native db_bench; undefined where it is not installed. */
-function runNative(folder: string, options: PeerOptions): Map<string, number> | undefined {
-  const figures = new Map<string, number>()
-  for (const [number, benchmarks] of NATIVE_RUNS.entries()) {
-    const { status, stdout } = spawnSync(
-      'db_bench',
-      [
-        ...[`--db=${folder}`, `--benchmarks=${benchmarks.join(',')}`, `--num=${options.num}`],
-        ...['--key_size=16', '--value_size=100', '--disable_wal=1', '--compression_type=none'],
-        ...['--bloom_bits=10', '--threads=1', `--cache_size=${options.cacheBytes}`],
-        ...[`--seek_nexts=${SEEK_STEPS}`, `--reads=${Math.min(options.num, 200_000)}`],
-        ...(number === 0 ? [] : ['--use_existing_db=1']),
-      ],
-      { encoding: 'utf8' },
-    )
-    if (status !== 0) return undefined
-    // The last run of a name counts: the first one fills the cache.
-    for (const [, name, microseconds] of stdout.matchAll(/^(\w+) +: +([\d.]+) micros\/op/gm)) {
-      figures.set(name as string, Number(microseconds) * 1000)
-    }
-  }
-  return figures
+/** Who hears of what is going on. A failure of one turn leaves the others theirs. */
+export interface Listener {
+  add(row: PeerRow): void
+  onStep(what: string): void
+  onFailure(error: Error): void
 }
 
-function note(figures: Figures, engine: string, workload: string, nanoseconds: number): void {
-  let workloads = figures.get(engine)
-  if (workloads === undefined) {
-    workloads = new Map()
-    figures.set(engine, workloads)
+async function turnOf(
+  one: Contestant,
+  workload: string,
+  round: number,
+  onFailure: (error: Error) => void,
+): Promise<readonly Measurement[]> {
+  try {
+    return (await one.run(workload, round === 0)) ?? []
+  } catch (error) {
+    onFailure(error as Error)
+    return []
   }
-  const rounds = workloads.get(workload)
-  if (rounds === undefined) workloads.set(workload, [nanoseconds])
-  else rounds.push(nanoseconds)
 }
 
-/** Runs all rounds. @throws where two engines read different things */
-export async function runPeers(options: PeerOptions, hasNative: boolean): Promise<Figures> {
-  const figures: Figures = new Map()
-  const checksums = new Map<string, number>()
-  const missing = new Set<string>()
-  for (let round = 0; round < options.rounds; round++) {
-    for (const kind of CONTENDERS) {
-      const folder = mkdtempSync(join(tmpdir(), 'varve-peers-'))
-      try {
-        const store = await kind.open(join(folder, 'store'), options.cacheBytes)
-        if (store === undefined) {
-          missing.add(kind.name)
-          continue
-        }
-        const one = new PeerRound(options, (workload, nanoseconds, checksum) => {
-          note(figures, kind.name, workload, nanoseconds)
-          const expected = checksums.get(workload)
-          if (expected !== undefined && expected !== checksum)
-            throw new Error(`${kind.name} came to a different result in ${workload}`)
-          checksums.set(workload, checksum)
-        })
-        await one.run(store)
-        await store.close()
-      } finally {
-        rmSync(folder, { recursive: true, force: true })
+/** A round of one part, from fresh folders. */
+async function runPart(
+  part: Part,
+  round: number,
+  options: PeerOptions,
+  { add, onStep, onFailure }: Listener,
+): Promise<void> {
+  const num = part.num(options)
+  const { cacheBytes, seed, compression } = options
+  const stage = {
+    ...{ num, keySize: 16, valueSize: 100, cacheBytes, seed, compression },
+    reads: Math.min(num, READS_MAX),
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'varve-peers-'))
+  const contestants: Contestant[] = part.engines
+    .filter((name) => options.engines.length === 0 || options.engines.includes(name))
+    .map((name) => contestant(name, folder, stage))
+  try {
+    for (const workload of part.workloads) {
+      if (options.workloads.length > 0 && !options.workloads.includes(workload)) continue
+      for (const one of contestants) {
+        onStep(`${part.name} ${workload} ${one.name}`)
+        // Percentiles of RocksDB come from a run apart; one such is enough.
+        for (const row of await turnOf(one, workload, round, onFailure))
+          add({ part: part.name, round, engine: one.name, ...row })
       }
     }
-    if (!hasNative) continue
-    const folder = mkdtempSync(join(tmpdir(), 'varve-peers-'))
-    const native = runNative(folder, options)
+  } finally {
+    for (const one of contestants) await one.close()
     rmSync(folder, { recursive: true, force: true })
-    if (native === undefined) missing.add('db_bench')
-    for (const [workload, nanoseconds] of native ?? [])
-      note(figures, 'RocksDB (native)', workload, nanoseconds)
   }
-  if (missing.size > 0) {
-    console.log(
-      `not installed: ${[...missing].join(', ')}; npm install --prefix bench/peers brings the packages, ` +
-        'rocksdb-tools of the system the native db_bench',
-    )
-  }
-  return figures
 }
 
-function print(figures: Figures): void {
-  const workloads = [...(figures.get('varve')?.keys() ?? [])]
-  const names = [...figures.keys()]
-  const cell = (engine: string, workload: string): string => {
-    const middle = median(figures.get(engine)?.get(workload) ?? [])
-    const own = median(figures.get('varve')?.get(workload) ?? [])
-    if (middle === undefined || own === undefined) return '-'
-    return `${Math.round(middle).toLocaleString('en-US')} (${(middle / own).toFixed(2)} x)`
+/** Runs all rounds. Failures are told to the listener; where it does not throw them, the rest goes on. */
+export async function runPeers(options: PeerOptions, listener: Listener): Promise<void> {
+  for (let round = 0; round < options.rounds; round++) {
+    for (const part of PARTS) {
+      await runPart(part, round, options, {
+        ...listener,
+        onStep: (what) => listener.onStep(`round ${round + 1}: ${what}`),
+      })
+    }
   }
-  console.log(['ns/op'.padEnd(14), ...names.map((name) => name.padStart(22))].join(''))
-  for (const workload of workloads) {
-    console.log(
-      [workload.padEnd(14), ...names.map((name) => cell(name, workload).padStart(22))].join(''),
-    )
+}
+
+/** What the command line said, and where the result goes. */
+interface Command {
+  readonly options: PeerOptions
+  readonly out: string | undefined
+  readonly isJson: boolean
+}
+
+function parseOptions(args: readonly string[]): Command {
+  const text = { type: 'string' } as const
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...{ num: text, 'num-steady': text, rounds: text, 'cache-mb': text, seed: text },
+      ...{ engines: text, workloads: text, compression: text, out: text },
+      json: { type: 'boolean' },
+    },
+  })
+  const num = toCount(values.num, 1_000_000)
+  const engines = toList(values.engines)
+  for (const name of engines) {
+    if (!ENGINES.includes(name))
+      throw new RangeError(`no engine ${name}; there are ${ENGINES.join(', ')}`)
+  }
+  return {
+    options: {
+      ...{ num, engines, workloads: toList(values.workloads), compression: values.compression },
+      numSteady: toCount(values['num-steady'], 5 * num),
+      rounds: toCount(values.rounds, 3),
+      cacheBytes: toCount(values['cache-mb'], 256) * 2 ** 20,
+      seed: toCount(values.seed, 1),
+    },
+    out: values.out,
+    isJson: values.json === true,
   }
 }
 
 async function main(): Promise<void> {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({
-    options: { num: text, rounds: text, 'cache-mb': text, seed: text },
-  })
-  const options = {
-    num: Number((values.num ?? '1000000').replaceAll('_', '')),
-    rounds: Number(values.rounds ?? 3),
-    cacheBytes: Number(values['cache-mb'] ?? 256) * 2 ** 20,
-    seed: Number(values.seed ?? 1),
+  const args = process.argv.slice(2)
+  const { options, out, isJson } = parseOptions(args)
+  const about = {
+    command: commandLine('bench:peers', args),
+    machine: machine(),
+    date: new Date().toISOString().slice(0, 10),
+    samplingNs: samplingCostNs(),
+    options,
   }
-  console.log(machine())
-  console.log(`${options.num} entries of 16 + 100 bytes, medians of ${options.rounds} rounds`)
-  console.log('in brackets: times the nanoseconds of varve; above 1, varve is faster')
-  print(await runPeers(options, true))
+  const progress = new Progress()
+  const began = performance.now()
+  const rows: PeerRow[] = []
+  if (out !== undefined) {
+    mkdirSync(out, { recursive: true })
+    writeFileSync(join(out, 'peers.jsonl'), `${JSON.stringify({ about })}\n`)
+  }
+  await runPeers(options, {
+    add(row) {
+      rows.push(row)
+      // A run takes long: what was measured shall outlive whatever ends it.
+      if (out !== undefined) appendFileSync(join(out, 'peers.jsonl'), `${JSON.stringify(row)}\n`)
+    },
+    onStep(what) {
+      const minutes = ((performance.now() - began) / 60_000).toFixed(1)
+      progress.say(`${minutes} min, ${what}`)
+    },
+    onFailure(error) {
+      progress.clear()
+      console.error(`FAILED: ${error.message}`)
+      process.exitCode = 1
+    },
+  })
+  progress.clear()
+  const roundsOf = (part: string, engine: string, workload: string) =>
+    rows.filter((row) => row.part === part && row.engine === engine && row.name === workload)
+  const verdicts = judge(roundsOf)
+  const lines = [{ about }, ...rows, ...verdicts.map((verdict) => ({ verdict }))]
+    .map((line) => `${JSON.stringify(line)}\n`)
+    .join('')
+  if (isJson) process.stdout.write(lines)
+  else {
+    const minutes = ((performance.now() - began) / 60_000).toFixed(1)
+    console.log(`${about.machine}\n${about.command}, ${about.date}, ${minutes} minutes`)
+    console.log(`\n${formatPeers(rows)}\n\n${formatDetails(rows)}\n\n${formatVerdicts(verdicts)}`)
+    const installed = new Set(rows.map(({ engine }) => engine))
+    const missing = ENGINES.filter((name) => !installed.has(name))
+    if (missing.length > 0)
+      console.log(
+        `\nnot installed or not asked for: ${missing.join(', ')}; npm install --prefix bench/peers brings the ` +
+          'packages, rocksdb-tools of the system the native db_bench',
+      )
+  }
+  if (out === undefined) return
+  writeFileSync(join(out, 'peers.jsonl'), lines)
+  for (const [name, content] of await peersPage(about, rows, verdicts))
+    writeFileSync(join(out, name), content)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main()

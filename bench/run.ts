@@ -1,225 +1,164 @@
 /**
- * The macro bench: db_bench's workloads on a fresh folder, in medians of several rounds. Run: `npm run bench -- [--num=N]
- * [--key-size=16] [--value-size=100] [--cache-mb=256] [--reads=N] [--workloads=a,b] [--seed=1] [--rounds=3] [--json]`.
+ * The macro bench: the workloads that people know from db_bench and YCSB, on a fresh folder, in medians of several rounds.
+ * `npm run bench -- --help`, or `npx varve bench --help`, tells the options.
  *
- * Nothing is synced on a write; everything else is as a user gets it. A checksum of the results is printed with each
- * workload and must be the same in all rounds.
+ * Nothing is synced on a write; everything else is as a user gets it. Each workload's results are held against what they
+ * must be, and a checksum of them is printed.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Cache, type OpenOptions, open, type Tree } from '../src/main/index.js'
-import { type KeyOrder, KeySpace } from './macro/key-space.js'
-import { type Measurement, Meter } from './macro/meter.js'
+import { type Measurement, samplingCostNs } from './macro/meter.js'
+import { toCount, toList } from './macro/options.js'
+import { Progress } from './macro/progress.js'
 import { formatTable, machine, medians, memoryUse } from './macro/report.js'
-import * as workload from './macro/workloads.js'
+import { Stage, type StageOptions } from './macro/stage.js'
+import { varve } from './macro/stores/varve.js'
+import { WORKLOADS, workloadNamed } from './macro/workloads/index.js'
+import type { Workload } from './macro/workloads/workload.js'
 
-export interface BenchOptions {
-  /** Entries. */
-  readonly num: number
-  readonly keySize: number
-  readonly valueSize: number
-  /** Block cache of the workloads that are to find everything cached. */
-  readonly cacheMb: number
-  /** Operations of the read workloads. */
-  readonly reads: number
-  readonly seed: number
+export interface BenchOptions extends StageOptions {
   readonly rounds: number
-  /** Names of workloads to print; empty for all. Those that others need run all the same. */
+  /** Names of workloads; empty for all. */
   readonly workloads: readonly string[]
 }
 
-/** Entries that one write buffer holds with room to spare. */
-const MEMTABLE_ENTRIES_MAX = 200_000
+const USAGE = 2
 
-/** The small cache holds this part of the data. */
-const SMALL_CACHE_SHARE = 1 / 4
+/** Bytes of keys and values where no number of entries is given and they are larger than usual. */
+const DATA_BYTES = 128 * 2 ** 20
+const NUM = 1_000_000
+const NUM_MIN = 200
+const READS_MAX = 500_000
 
-type Groups = 'memtable' | 'sequential' | 'random'
-
-/** Which workloads each group of them runs. */
-const GROUPS: Readonly<Record<Groups, readonly string[]>> = {
-  memtable: ['memtable-insert', 'memtable-get', 'memtable-missing', 'memtable-scan', 'flush'],
-  sequential: ['fillseq', 'fillseq+idle'],
-  random: [
-    ...['fillrandom', 'fillrandom+idle', 'overwrite', 'overwrite+idle', 'compact', 'open'],
-    ...['readrandom', 'readmissing', 'readseq', 'readreverse', 'seekrandom', 'multiget'],
-    'readrandom-small-cache',
-  ],
-}
-
-class Round {
-  readonly #options: BenchOptions
-  readonly #space: KeySpace
-  readonly #folder: string
-  readonly #rows: Measurement[]
-
-  constructor(options: BenchOptions, folder: string, rows: Measurement[]) {
-    this.#options = options
-    this.#folder = folder
-    this.#rows = rows
-    this.#space = new KeySpace(options.keySize, options.valueSize, options.seed)
-  }
-
-  async run(): Promise<void> {
-    if (this.#wants('memtable')) await this.#memtable()
-    if (this.#wants('sequential')) await this.#sequential()
-    if (this.#wants('random')) await this.#random()
-  }
-
-  /** One write buffer, nothing in tables; then its flush. */
-  async #memtable(): Promise<void> {
-    const num = Math.min(this.#options.num, MEMTABLE_ENTRIES_MAX)
-    await using tree = await this.#open('memtable', { maintenance: 'manual' })
-    const bench = this.#bench(tree, num, 'random')
-    this.#add(await workload.fill('memtable-insert', bench))
-    this.#add(workload.readRandom('memtable-get', bench))
-    this.#add(workload.readMissing('memtable-missing', bench))
-    this.#add(await workload.readAll('memtable-scan', bench, false))
-    this.#add(await workload.flush('flush', bench))
-  }
-
-  async #sequential(): Promise<void> {
-    await using tree = await this.#open('sequential')
-    const bench = this.#bench(tree, this.#options.num, 'sequential')
-    await this.#fillToIdle('fillseq', tree, () => workload.fill('fillseq', bench))
-  }
-
-  async #random(): Promise<void> {
-    const { num, cacheMb } = this.#options
-    using cache = new Cache({ capacityBytes: cacheMb * 2 ** 20 })
-    {
-      await using tree = await this.#open('random', { cache })
-      const bench = this.#bench(tree, num, 'random')
-      await this.#fillToIdle('fillrandom', tree, () => workload.fill('fillrandom', bench))
-      await this.#fillToIdle('overwrite', tree, () => workload.overwrite('overwrite', bench))
-      await tree.flush()
-      await tree.idle()
-      this.#add(await workload.compact('compact', bench))
-    }
-    this.#add(
-      await Meter.whole('open', async () => {
-        await using tree = await this.#open('random', { cache })
-        return { operations: 1, checksum: tree.tableCount() > 0 ? 1 : 0 }
-      }),
-    )
-    {
-      await using tree = await this.#open('random', { cache })
-      const bench = this.#bench(tree, num, 'random')
-      // Fills the cache, so that what follows finds everything there.
-      workload.readRandom('warm', bench)
-      this.#add(workload.readRandom('readrandom', bench))
-      this.#add(workload.readMissing('readmissing', bench))
-      this.#add(await workload.readAll('readseq', bench, false))
-      this.#add(await workload.readAll('readreverse', bench, true))
-      this.#add(workload.seekRandom('seekrandom', bench))
-      this.#add(await workload.multiGet('multiget', bench))
-    }
-    const bytes = num * (this.#options.keySize + this.#options.valueSize)
-    const capacityBytes = Math.ceil(Math.max(2 ** 20, bytes * SMALL_CACHE_SHARE))
-    using small = new Cache({ capacityBytes })
-    await using tree = await this.#open('random', { cache: small })
-    const bench = this.#bench(tree, num, 'random')
-    workload.readRandom('warm', bench)
-    this.#add(workload.readRandom('readrandom-small-cache', bench))
-  }
-
-  /** Times a fill alone, and again with the maintenance that it leaves behind. */
-  async #fillToIdle(name: string, tree: Tree, fill: () => Promise<Measurement>): Promise<void> {
-    const whole = await Meter.whole(`${name}+idle`, async () => {
-      const alone = await fill()
-      this.#add(alone)
-      await tree.idle()
-      return { operations: alone.operations, checksum: alone.checksum }
-    })
-    this.#add(whole)
-  }
-
-  async #open(name: string, options: OpenOptions = {}): Promise<Tree> {
-    return open(join(this.#folder, name), options)
-  }
-
-  #bench(tree: Tree, count: number, order: KeyOrder): workload.Bench {
-    const { seed, reads } = this.#options
-    return { tree, space: this.#space, count, order, seed, reads }
-  }
-
-  #wants(group: Groups): boolean {
-    const { workloads } = this.#options
-    return workloads.length === 0 || GROUPS[group].some((name) => workloads.includes(name))
-  }
-
-  #add(row: Measurement): void {
-    const { workloads } = this.#options
-    if (workloads.length === 0 || workloads.includes(row.name)) this.#rows.push(row)
-  }
-}
-
-/** Runs all rounds: the medians. */
-export async function runBench(options: BenchOptions): Promise<Measurement[]> {
+/** Runs all rounds: the medians. @throws where a workload came to wrong results */
+export async function runBench(
+  options: BenchOptions,
+  onStep: (done: number, all: number, what: string) => void = () => undefined,
+): Promise<Measurement[]> {
+  const chosen: readonly Workload[] =
+    options.workloads.length === 0 ? WORKLOADS : options.workloads.map(workloadNamed)
   const rows: Measurement[] = []
+  let done = 0
   for (let round = 0; round < options.rounds; round++) {
     const folder = mkdtempSync(join(tmpdir(), 'varve-bench-'))
+    const stage = new Stage(varve, folder, options)
     try {
-      await new Round(options, folder, rows).run()
+      for (const workload of chosen) {
+        onStep(done++, options.rounds * chosen.length, workload.name)
+        rows.push(...((await stage.run(workload)) ?? []))
+      }
     } finally {
+      await stage.close()
       rmSync(folder, { recursive: true, force: true })
     }
   }
   return medians(rows)
 }
 
-/** Reads the command line. */
-function parseOptions(args: string[]): { options: BenchOptions; isJson: boolean } {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({
-    args,
-    options: {
-      ...{ num: text, 'key-size': text, 'value-size': text, 'cache-mb': text, reads: text },
-      ...{ workloads: text, seed: text, rounds: text, json: { type: 'boolean' } as const },
-    },
-  })
-  const number = (given: string | undefined, fallback: number): number => {
-    const value = given === undefined ? fallback : Number(given.replaceAll('_', ''))
-    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`not a count: ${given}`)
-    return value
-  }
-  const num = number(values.num, 1_000_000)
-  const workloads = values.workloads?.split(',') ?? []
-  const known = Object.values(GROUPS).flat()
-  for (const name of workloads) {
-    if (!known.includes(name)) throw new RangeError(`no workload ${name}; there are ${known}`)
-  }
-  const options = {
-    num,
-    keySize: number(values['key-size'], 16),
-    valueSize: number(values['value-size'], 100),
-    cacheMb: number(values['cache-mb'], 256),
-    reads: number(values.reads, Math.min(num, 500_000)),
-    seed: number(values.seed, 1),
-    rounds: number(values.rounds, 3),
-    workloads,
-  }
-  return { options, isJson: values.json === true }
+const HELP = `varve bench: measures the engine on this machine
+
+  --num=N            entries (default 1,000,000; fewer where values are large); k and m may follow a number
+  --key-size=16      bytes of a key, at least 8
+  --value-size=100   bytes of a value; several sizes, with commas between, are run one after another
+  --cache-mb=256     block cache
+  --compression=C    none, lz4, zstd, zstd:LEVEL (default: as a user gets it)
+  --reads=N          operations of workloads that read (default: as many as entries, 500,000 at most)
+  --rounds=3         each figure is the median of so many
+  --seed=1           of all that is random
+  --workloads=a,b    some of those below (default: all)
+  --json             a line of JSON for each workload
+
+${WORKLOADS.map(({ name, summary }) => `  ${name.padEnd(24)}${summary}`).join('\n')}
+`
+
+interface CommandLine {
+  readonly sizes: readonly BenchOptions[]
+  readonly isJson: boolean
 }
 
-async function main(): Promise<void> {
-  const { options, isJson } = parseOptions(process.argv.slice(2))
-  const rows = await runBench(options)
-  const memory = memoryUse()
+/** Reads the command line; undefined where only help is wanted. @throws RangeError, TypeError for what cannot be */
+function parseOptions(args: readonly string[]): CommandLine | undefined {
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean' } as const
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      ...{ num: text, 'key-size': text, 'value-size': text, 'cache-mb': text, reads: text },
+      ...{ workloads: text, seed: text, rounds: text, compression: text },
+      ...{ json: flag, help: flag },
+    },
+  })
+  if (values.help === true) return undefined
+  const workloads = toList(values.workloads)
+  for (const name of workloads) workloadNamed(name)
+  if (values.compression !== undefined && !/^(none|lz4|zstd(:\d+)?)$/.test(values.compression))
+    throw new RangeError(`no compression ${values.compression}`)
+  const keySize = toCount(values['key-size'], 16)
+  if (keySize < 8) throw new RangeError('--key-size is 8 at least')
+  const sizes = toList(values['value-size'] ?? '100').map((given) => {
+    const valueSize = toCount(given, 100)
+    const fitting = Math.floor(DATA_BYTES / (keySize + valueSize))
+    const num = toCount(values.num, Math.max(NUM_MIN, Math.min(NUM, fitting)))
+    return {
+      ...{ num, keySize, valueSize, workloads, compression: values.compression },
+      cacheBytes: toCount(values['cache-mb'], 256) * 2 ** 20,
+      reads: toCount(values.reads, Math.min(num, READS_MAX)),
+      seed: toCount(values.seed, 1),
+      rounds: toCount(values.rounds, 3),
+    }
+  })
+  return { sizes, isJson: values.json === true }
+}
+
+/** The command: its exit code. 1 where results were wrong, 2 where the command line was. */
+export async function benchCommand(args: readonly string[]): Promise<number> {
+  let command: CommandLine | undefined
+  try {
+    command = parseOptions(args)
+  } catch (error) {
+    console.error(`varve bench: ${(error as Error).message}\n--help tells what there is`)
+    return USAGE
+  }
+  if (command === undefined) {
+    console.log(HELP)
+    return 0
+  }
+  const progress = new Progress()
+  const cost = samplingCostNs().toFixed(1)
+  if (!command.isJson)
+    console.log(
+      `${machine()}\nnanoseconds; latencies are sampled, which adds ${cost} ns an operation`,
+    )
+  for (const options of command.sizes) {
+    try {
+      const rows = await runBench(options, (done, all, what) => progress.show(done, all, what))
+      progress.clear()
+      print(rows, options, command.isJson)
+    } catch (error) {
+      progress.clear()
+      console.error(`varve bench: ${(error as Error).message}`)
+      return 1
+    }
+  }
+  return 0
+}
+
+function print(rows: readonly Measurement[], options: BenchOptions, isJson: boolean): void {
+  const { num, keySize, valueSize, cacheBytes, rounds } = options
   if (isJson) {
-    console.log(JSON.stringify({ machine: machine(), options, memory, rows }))
+    for (const row of rows) console.log(JSON.stringify({ ...row, num, keySize, valueSize }))
     return
   }
-  const { num, keySize, valueSize, cacheMb, rounds } = options
-  console.log(machine())
+  const memory = memoryUse()
   console.log(
-    `${num} entries of ${keySize} + ${valueSize} bytes, cache ${cacheMb} MiB, ${rounds} rounds`,
+    `\n${num} entries of ${keySize} + ${valueSize} bytes, cache ${cacheBytes / 2 ** 20} MiB, ${rounds} rounds`,
   )
   console.log(formatTable(rows))
   console.log(`RSS ${memory.rssMib} MiB, JavaScript heap ${memory.heapMib} MiB`)
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main()
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  process.exitCode = await benchCommand(process.argv.slice(2))

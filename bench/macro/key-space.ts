@@ -3,8 +3,10 @@
  * is a scrambled `n`, so numbers counted up come as random keys; numbers from `count` up are keys that are absent.
  */
 
-/** Distinct values; a key's number says which one it has. */
-const VALUE_COUNT = 1024
+/** Distinct values at most; a key's number says which one it has. Large ones are fewer: they shall not fill the memory. */
+const VALUE_COUNT_MAX = 1024
+const VALUES_BYTES_MAX = 16 * 2 ** 20
+const VALUE_COUNT_MIN = 8
 
 /** A one-to-one scrambling of 32-bit numbers (the finalizer of MurmurHash3). */
 export function scramble(number: number): number {
@@ -24,12 +26,17 @@ export class Random {
 
   /** An integer from 0 to `end` - 1. */
   below(end: number): number {
+    return Math.floor(this.unit() * end)
+  }
+
+  /** A number from 0 to less than 1. */
+  unit(): number {
     let x = this.#state
     x ^= x << 13
     x ^= x >>> 17
     x ^= x << 5
     this.#state = x
-    return Math.floor(((x >>> 0) / 4_294_967_296) * end)
+    return (x >>> 0) / 4_294_967_296
   }
 }
 
@@ -40,6 +47,7 @@ export class KeySpace {
   readonly valueBytes: number
   readonly #seed: number
   readonly #key: Buffer
+  readonly #missing: Buffer
   readonly #values: Buffer[] = []
 
   constructor(keyBytes: number, valueBytes: number, seed: number) {
@@ -48,8 +56,11 @@ export class KeySpace {
     this.valueBytes = valueBytes
     this.#seed = scramble(seed)
     this.#key = Buffer.alloc(keyBytes, 0x30)
+    this.#missing = Buffer.alloc(keyBytes + 1, '.')
     const random = new Random(seed)
-    for (let i = 0; i < VALUE_COUNT; i++) this.#values.push(halfRandom(valueBytes, random))
+    let count = VALUE_COUNT_MAX
+    while (count > VALUE_COUNT_MIN && count * valueBytes > VALUES_BYTES_MAX) count /= 2
+    for (let i = 0; i < count; i++) this.#values.push(halfRandom(valueBytes, random))
   }
 
   /** Key `number`, in a Buffer that the next call overwrites. */
@@ -61,6 +72,12 @@ export class KeySpace {
     return key
   }
 
+  /** A key that is absent and lies right after key `number`, as db_bench makes it: one byte longer. Overwritten as well. */
+  missingKey(number: number): Buffer {
+    this.key(number, 'sequential').copy(this.#missing)
+    return this.#missing
+  }
+
   /** Key `number`, in a Buffer of its own. */
   keyCopy(number: number, order: KeyOrder): Buffer {
     return Buffer.from(this.key(number, order))
@@ -68,8 +85,21 @@ export class KeySpace {
 
   /** The value of key `number`; `generation` tells overwritten ones apart. */
   value(number: number, generation = 0): Buffer {
-    return this.#values[(number + 517 * generation) & (VALUE_COUNT - 1)] as Buffer
+    return this.#values[(number + 517 * generation) & (this.#values.length - 1)] as Buffer
   }
+}
+
+/** The numbers below `count`, shuffled. */
+export function shuffled(count: number, seed: number): Uint32Array {
+  const numbers = Uint32Array.from({ length: count }, (_, i) => i)
+  const random = new Random(seed)
+  for (let i = count - 1; i > 0; i--) {
+    const other = random.below(i + 1)
+    const number = numbers[i] as number
+    numbers[i] = numbers[other] as number
+    numbers[other] = number
+  }
+  return numbers
 }
 
 function put32(target: Uint8Array, at: number, value: number): void {

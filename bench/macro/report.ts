@@ -1,8 +1,6 @@
-/** Turns measurements of several rounds into medians, and prints them as a table or as JSON. */
-import { cpus } from 'node:os'
+/** Turns measurements of several rounds into medians, and prints them as a table. */
+import { cpus, release, totalmem, type } from 'node:os'
 import type { Measurement } from './meter.js'
-
-type Figure = 'wallNs' | 'cpuNs' | 'allCpuNs' | 'p50Ns' | 'p99Ns' | 'bytesPerSecond'
 
 /** The middle one; undefined where any is missing. */
 export function median(values: readonly (number | undefined)[]): number | undefined {
@@ -10,74 +8,82 @@ export function median(values: readonly (number | undefined)[]): number | undefi
   return known.length < values.length ? undefined : known[known.length >> 1]
 }
 
-/** One measurement a workload, in the order of their first round. @throws where rounds came to different results */
-export function medians(measurements: readonly Measurement[]): Measurement[] {
-  const byName = groupByName(measurements)
-  return [...byName.values()].map((rounds) => {
-    const [first] = rounds as [Measurement, ...Measurement[]]
-    for (const { name, checksum } of rounds) {
-      if (checksum !== first.checksum) throw new Error(`${name}: rounds came to different results`)
-    }
-    const of = (figure: Figure): number | undefined => median(rounds.map((each) => each[figure]))
-    return {
-      ...first,
-      wallNs: of('wallNs') as number,
-      cpuNs: of('cpuNs'),
-      allCpuNs: of('allCpuNs') as number,
-      p50Ns: of('p50Ns'),
-      p99Ns: of('p99Ns'),
-      bytesPerSecond: of('bytesPerSecond'),
-    }
-  })
+/** The median round of one workload, figure by figure. @throws where rounds came to different results */
+export function medianOf(rounds: readonly Measurement[]): Measurement {
+  const [first] = rounds
+  if (first === undefined) throw new Error('no round was measured')
+  const result: Record<string, unknown> = { ...first }
+  for (const { checksum } of rounds) {
+    if (checksum !== first.checksum)
+      throw new Error(`${first.name}: rounds came to different results`)
+  }
+  const figures = new Set(rounds.flatMap((round) => Object.keys(round))) as Set<keyof Measurement>
+  for (const figure of figures) {
+    if (figure === 'name' || figure === 'checksum') continue
+    // Some figures are taken in some rounds only.
+    const known = rounds.map((round) => round[figure]).filter((value) => value !== undefined)
+    result[figure] = median(known)
+  }
+  return result as unknown as Measurement
 }
 
-function groupByName(measurements: readonly Measurement[]): Map<string, Measurement[]> {
+/** One measurement a workload, in the order of their first round. */
+export function medians(measurements: readonly Measurement[]): Measurement[] {
   const groups = new Map<string, Measurement[]>()
   for (const measurement of measurements) {
     const group = groups.get(measurement.name)
     if (group === undefined) groups.set(measurement.name, [measurement])
     else group.push(measurement)
   }
-  return groups
+  return [...groups.values()].map(medianOf)
 }
 
-function whole(value: number | undefined): string {
+/** A whole number with thousands apart; a dash for none. */
+export function whole(value: number | undefined): string {
   return value === undefined ? '-' : Math.round(value).toLocaleString('en-US')
 }
 
-/** The table of medians. */
-export function formatTable(rows: readonly Measurement[]): string {
-  const lines = [
-    ['workload', 'ns/op', 'main cpu', 'all cpu', 'ops/s', 'p50 ns', 'p99 ns', 'MB/s', 'checksum'],
-    ...rows.map((row) => [
-      row.name,
-      whole(row.wallNs),
-      whole(row.cpuNs),
-      whole(row.allCpuNs),
-      whole(1e9 / row.wallNs),
-      whole(row.p50Ns),
-      whole(row.p99Ns),
-      row.bytesPerSecond === undefined ? '-' : (row.bytesPerSecond / 1e6).toFixed(1),
-      row.checksum.toString(16).padStart(8, '0'),
-    ]),
-  ]
-  const widths = (lines[0] as string[]).map((_, i) =>
-    Math.max(...lines.map((line) => (line[i] as string).length)),
+/** Columns aligned: the first to the left, the others to the right. */
+export function align(lines: readonly (readonly string[])[]): string {
+  const widths = (lines[0] ?? []).map((_, i) =>
+    Math.max(...lines.map((line) => (line[i] ?? '').length)),
   )
   return lines
     .map((line) =>
       line
-        .map((cell, i) =>
-          i === 0 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number),
-        )
-        .join('  '),
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+        .join('  ')
+        .trimEnd(),
     )
     .join('\n')
 }
 
+const HEAD = ['workload', 'ns/op', 'ops/s', 'p50', 'p99', 'p99.9', 'max', 'cpu', 'MB/s', 'checksum']
+
+/** The table of medians. */
+export function formatTable(rows: readonly Measurement[]): string {
+  return align([
+    HEAD,
+    ...rows.map((row) => [
+      row.name,
+      whole(row.wallNs),
+      whole(1e9 / row.wallNs),
+      whole(row.p50Ns),
+      whole(row.p99Ns),
+      whole(row.p999Ns),
+      whole(row.maxNs),
+      whole(row.cpuNs),
+      row.bytesPerSecond === undefined ? '-' : (row.bytesPerSecond / 1e6).toFixed(1),
+      (row.checksum ?? 0).toString(16).padStart(8, '0'),
+    ]),
+  ])
+}
+
 /** One line about the machine. */
 export function machine(): string {
-  return `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, node ${process.version}`
+  const memory = Math.round(totalmem() / 2 ** 30)
+  const model = cpus()[0]?.model ?? 'unknown'
+  return `${cpus().length} x ${model}, ${memory} GiB, ${type()} ${release()}, node ${process.version}`
 }
 
 /** Resident memory and JavaScript heap, in MiB. */

@@ -2,12 +2,7 @@
  * RocksDB's own `db_bench` (Debian's `rocksdb-tools`) doing the work of the amplification bench: what it wrote, what it
  * keeps, and what a point read asks for, told by its statistics.
  */
-import { execFile } from 'node:child_process'
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
-
-const run = promisify(execFile)
+import { runDbBench, tableBytes } from './db-bench.js'
 
 export interface RocksWork {
   readonly num: number
@@ -35,39 +30,22 @@ export async function runRocks(folder: string, work: RocksWork): Promise<RocksFi
     ...[`--cache_size=${work.cacheBytes}`, `--write_buffer_size=${work.writeBufferBytes}`],
     `--compaction_style=${work.isUniversal ? 1 : 0}`,
   ]
-  try {
-    // Under universal compaction db_bench 7.8 waits for ever: what it has not merged by the end stays as it is.
-    const wait = work.isUniversal ? '' : ',waitforcompaction'
-    const fill = [`--benchmarks=fillrandom,flush${wait}`, `--seed=${work.seed}`]
-    const written = await statisticsOf([...common, ...fill])
-    const read = await statisticsOf([
-      ...common,
-      ...['--benchmarks=readrandom', `--reads=${work.reads}`, `--seed=${work.seed + 1}`],
-      ...['--use_existing_db=1', '--disable_auto_compactions=1'],
-    ])
-    const tables = read('bloom.filter.useful') + read('bloom.filter.full.positive')
-    const blocks = read('block.cache.data.hit') + read('block.cache.data.miss')
-    return {
-      bytesWritten: written('flush.write.bytes') + written('compact.write.bytes'),
-      bytesStored: readdirSync(folder)
-        .filter((name) => name.endsWith('.sst'))
-        .reduce((sum, name) => sum + statSync(join(folder, name)).size, 0),
-      tablesAsked: tables / work.reads,
-      blocksRead: blocks / work.reads,
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** Runs `db_bench`: its counters by name, without their prefix. */
-async function statisticsOf(flags: readonly string[]): Promise<(name: string) => number> {
-  const { stdout } = await run('db_bench', flags, { maxBuffer: 64 * 2 ** 20 })
-  return (name) => {
-    const match = new RegExp(`^rocksdb\\.${name.replaceAll('.', '\\.')} COUNT : (\\d+)`, 'm')
-    const found = match.exec(stdout)
-    if (found === null) throw new Error(`db_bench tells nothing of ${name}`)
-    return Number(found[1])
+  // Under universal compaction db_bench 7.8 waits for ever: what it has not merged by the end stays as it is.
+  const wait = work.isUniversal ? '' : ',waitforcompaction'
+  const fill = [`--benchmarks=fillrandom,flush${wait}`, `--seed=${work.seed}`]
+  const written = await runDbBench([...common, ...fill])
+  const read = await runDbBench([
+    ...common,
+    ...['--benchmarks=readrandom', `--reads=${work.reads}`, `--seed=${work.seed + 1}`],
+    ...['--use_existing_db=1', '--disable_auto_compactions=1'],
+  ])
+  if (written === undefined || read === undefined) return undefined
+  const tables = read.counter('bloom.filter.useful') + read.counter('bloom.filter.full.positive')
+  const blocks = read.counter('block.cache.data.hit') + read.counter('block.cache.data.miss')
+  return {
+    bytesWritten: written.counter('flush.write.bytes') + written.counter('compact.write.bytes'),
+    bytesStored: tableBytes(folder),
+    tablesAsked: tables / work.reads,
+    blocksRead: blocks / work.reads,
   }
 }

@@ -1,19 +1,8 @@
 /**
  * The three costs of compaction policies over time, as pictures: an SVG each, drawn by vega without a browser.
  */
+import { draw } from '../macro/charts.js'
 import type { PolicyPoint, PolicyRow } from './simulate.js'
-
-/** What this bench uses of vega. It is asked for when there is something to draw: nothing else needs it. */
-interface Vega {
-  readonly parse: (spec: object) => object
-  readonly View: new (
-    runtime: object,
-    options: object,
-  ) => { toSVG(): Promise<string>; finalize(): void }
-}
-
-/** A variable, so that the build does not ask for the package either. */
-const PLOTTER: string = 'vega'
 
 type Cost = 'write' | 'space' | 'read'
 
@@ -93,12 +82,8 @@ function specOf(cost: Cost, rows: readonly PolicyRow[]): object {
 
 /** One picture for each cost. @throws where `npm install` has not brought vega */
 export async function plot(rows: readonly PolicyRow[]): Promise<[name: Cost, svg: string][]> {
-  const { parse, View } = (await import(PLOTTER)) as Vega
   const pictures: [Cost, string][] = []
-  for (const cost of ['write', 'space', 'read'] as const) {
-    const view = new View(parse(specOf(cost, rows)), { renderer: 'none' })
-    pictures.push([cost, await view.toSVG()])
-    view.finalize()
-  }
+  for (const cost of ['write', 'space', 'read'] as const)
+    pictures.push([cost, await draw(specOf(cost, rows))])
   return pictures
 }

@@ -1,0 +1,29 @@
+/** All workloads, in the order in which they run: what only reads comes before what changes the same store. */
+import { bulkingestOne, bulkingestTwo } from './bulk-ingest.js'
+import { deleterandom, deleterange } from './deletes.js'
+import { fillrandom, fillrandomPlain, fillseq, overwrite } from './fill.js'
+import { compact, flush, open } from './maintenance.js'
+import { mergerandom } from './merges.js'
+import * as point from './point-reads.js'
+import { readwhilewriting } from './read-while-writing.js'
+import { prefixscan, readreverse, readseq, seekrandom } from './scans.js'
+import type { Workload } from './workload.js'
+import { YCSB } from './ycsb.js'
+
+export const WORKLOADS: readonly Workload[] = [
+  ...[fillseq, fillrandom, fillrandomPlain, bulkingestOne, bulkingestTwo, mergerandom],
+  ...[flush, compact, point.readmemtable],
+  ...[point.readrandom, point.readmissing, point.readhot, point.multiget],
+  ...[readseq, readreverse, seekrandom, prefixscan, open, point.readrandomSmallCache],
+  ...[readwhilewriting, overwrite, ...YCSB, deleterandom, deleterange],
+]
+
+/** @throws RangeError for a name that is none */
+export function workloadNamed(name: string): Workload {
+  const found = WORKLOADS.find((one) => one.name === name)
+  if (found === undefined) {
+    const known = WORKLOADS.map((one) => one.name).join(', ')
+    throw new RangeError(`no workload ${name}; there are ${known}`)
+  }
+  return found
+}
