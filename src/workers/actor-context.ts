@@ -66,7 +66,7 @@ export class ActorContext {
   }
 }
 
-/** The pace that a job keeps; only merges have one. */
+/** The pace that a job keeps; only merges of maintenance have one. */
 export function paceOf(shared: SharedMemory, job: Job): Pace | undefined {
-  return job.kind === 'compaction' ? new Pace(shared, job.pace) : undefined
+  return job.kind === 'compaction' && job.pace !== 0 ? new Pace(shared, job.pace) : undefined
 }

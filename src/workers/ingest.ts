@@ -1,8 +1,13 @@
 /**
- * The ingest actor: a buffer of sorted entries becomes tables (semantics.md 9). Reads the buffer where it lies; whoever
- * filled it keeps it until the job has ended.
+ * The ingest actor: entries of a bulk ingestion become tables (semantics.md 9). What main laid out itself is read where it
+ * lies; whoever filled it keeps it until the job has ended. Packed chunks are read into a buffer of the job's own:
+ *
+ *     sorted:    chunks ─→ buffer, again and again ─→ tables
+ *     unsorted:  chunks ─→ buffer ─ full, or no more ─→ sorted in place ─→ a run; and so on
+ *
+ * I1: a run that is written later is younger: of entries with the same key the one in the youngest run counts.
  */
-import type { IngestJob } from '../shared/jobs/jobs.js'
+import type { IngestChunks, IngestJob, JobResult, OutputPlan } from '../shared/jobs/jobs.js'
 import {
   RESIDENT_BYTES,
   RESIDENT_SLOT_BYTES,
@@ -18,28 +23,24 @@ import {
   SOURCE_TYPE,
   SOURCE_TYPE_BLOCK,
 } from '../shared/kernel/layout.js'
-import { SORT_BYTES_AN_ENTRY } from '../shared/kernel/layout-ingest.js'
+import { INGEST_TOP } from '../shared/kernel/layout-ingest.js'
 import type { SharedMemory } from '../shared/memory/shared-memory.js'
 import type { ActorContext } from './actor-context.js'
+import { type Blocks, ChunkBuffer } from './chunk-buffer.js'
 import { type BlockCursor, type JobSteps, writeMerged } from './merge-writer.js'
 import { OutputTables } from './output-tables.js'
 
-/** Blocks that ascend by key. */
-interface Blocks {
-  readonly first: number
-  readonly count: number
-}
-
-/** Hands the blocks of a buffer to a merge, one behind the other. */
+/** Hands blocks to a merge, one behind the other, and asks for more when they are used up. */
 class IngestCursor implements BlockCursor {
   readonly #shared: SharedMemory
-  #block: number
-  #blocksLeft: number
+  readonly #more: () => Blocks | undefined
+  #block = 0
+  #blocksLeft = 0
 
-  constructor(shared: SharedMemory, { first, count }: Blocks) {
+  /** @param more the next blocks; what it gave before is not read any more */
+  constructor(shared: SharedMemory, more: () => Blocks | undefined) {
     this.#shared = shared
-    this.#block = first
-    this.#blocksLeft = count
+    this.#more = more
   }
 
   open(source: number): void {
@@ -54,8 +55,13 @@ class IngestCursor implements BlockCursor {
   feed(source: number): void {
     const shared = this.#shared
     if (this.#blocksLeft === 0) {
-      shared.setU32(source + SOURCE_STATE, SOURCE_ENDED)
-      return
+      const blocks = this.#more()
+      if (blocks === undefined) {
+        shared.setU32(source + SOURCE_STATE, SOURCE_ENDED)
+        return
+      }
+      this.#block = blocks.first
+      this.#blocksLeft = blocks.count
     }
     this.#blocksLeft--
     shared.setU32(source + SOURCE_BLOCK, this.#block)
@@ -65,21 +71,92 @@ class IngestCursor implements BlockCursor {
   }
 }
 
-/** The buffer's blocks where it is sorted; else one block, in the region, that names its entries in order. */
-function sortedBlocks({ workspace }: ActorContext, job: IngestJob): Blocks {
-  const { firstBlock, blockCount, entryCount, isSorted } = job
-  if (isSorted) return { first: firstBlock, count: blockCount }
-  const { shared, heap } = workspace
-  const target = heap.allocate(RESIDENT_SLOTS + RESIDENT_SLOT_BYTES * entryCount)
-  const records = heap.allocate(SORT_BYTES_AN_ENTRY * entryCount)
-  shared.kernel.ingest_sort(firstBlock, blockCount, entryCount, target, records)
-  heap.free(records)
+/** What gives `blocks`, and nothing behind them. */
+function once(blocks: Blocks): () => Blocks | undefined {
+  let left: Blocks | undefined = blocks
+  return () => {
+    const given = left
+    left = undefined
+    return given
+  }
+}
+
+function* writeBlocks(
+  context: ActorContext,
+  { watermark, isExact }: IngestJob,
+  plan: OutputPlan,
+  more: () => Blocks | undefined,
+): JobSteps {
+  const output = new OutputTables(context, plan, [], 'clipped')
+  const cursor = new IngestCursor(context.workspace.shared, more)
+  const result = yield* writeMerged(context, [cursor], output, { watermark, isExact }, plan)
+  output.dispose()
+  return result
+}
+
+/** One block that names the buffer's entries in order, behind them in the buffer, which kept the room. */
+function sortedBlock({ workspace: { shared } }: ActorContext, buffer: ChunkBuffer): Blocks {
+  const { first, count } = buffer.blocks
+  const { entryCount } = buffer
+  const target = (shared.getU32(buffer.address + INGEST_TOP) + 7) & ~7
+  const records = (target + RESIDENT_SLOTS + RESIDENT_SLOT_BYTES * entryCount + 7) & ~7
+  shared.kernel.ingest_sort(first, count, entryCount, target, records)
   return { first: target, count: 1 }
 }
 
-export function runIngest(context: ActorContext, job: IngestJob): JobSteps {
-  const output = new OutputTables(context, job.output, [], 'clipped')
-  const rules = { watermark: job.watermark, isExact: job.isExact }
-  const cursor = new IngestCursor(context.workspace.shared, sortedBlocks(context, job))
-  return writeMerged(context, [cursor], output, rules, job.output)
+/** A run of each buffer that the chunks fill. */
+function* writeRuns(context: ActorContext, job: IngestJob, source: IngestChunks): JobSteps {
+  const { output } = job
+  const buffer = new ChunkBuffer(context, source)
+  const results: JobResult[] = []
+  let tableCount = 0
+  try {
+    while (buffer.fill()) {
+      const plan = {
+        ...output,
+        firstTableId: output.firstTableId + tableCount,
+        tableIdCount: output.tableIdCount - tableCount,
+      }
+      const result = yield* writeBlocks(context, job, plan, once(sortedBlock(context, buffer)))
+      results.push(result)
+      tableCount += result.tables.length
+    }
+  } catch (error) {
+    // The run at hand is gone already; main never hears of those before.
+    for (const { id } of results.flatMap(({ tables }) => tables)) removeTable(context, output, id)
+    throw error
+  }
+  return combined(results)
+}
+
+function removeTable({ fs }: ActorContext, { folder }: OutputPlan, id: number): void {
+  try {
+    fs.remove(`${folder}/${id}`)
+  } catch {
+    // The error that made the job fail is the one to report; the next open removes the file.
+  }
+}
+
+function combined(results: readonly JobResult[]): JobResult {
+  const sum = (of: (result: JobResult) => number): number =>
+    results.reduce((total, result) => total + of(result), 0)
+  return {
+    tables: results.flatMap(({ tables }) => tables),
+    entriesIn: sum(({ entriesIn }) => entriesIn),
+    entriesDropped: sum(({ entriesDropped }) => entriesDropped),
+    bytesWritten: sum(({ bytesWritten }) => bytesWritten),
+    isFiltered: false,
+    foldFailure: undefined,
+  }
+}
+
+export function* runIngest(context: ActorContext, job: IngestJob): JobSteps {
+  const { source, output } = job
+  if (source.kind === 'blocks') {
+    const blocks = { first: source.firstBlock, count: source.blockCount }
+    return yield* writeBlocks(context, job, output, once(blocks))
+  }
+  if (!source.isSorted) return yield* writeRuns(context, job, source)
+  const buffer = new ChunkBuffer(context, source)
+  return yield* writeBlocks(context, job, output, () => (buffer.fill() ? buffer.blocks : undefined))
 }

@@ -84,8 +84,15 @@ export class OutputTables {
     if (this.writer.itemCount > 0) this.#end(undefined)
     else if (this.#done.length === 0 && this.#tombstones.length > 0) this.#endWithSentinel()
     else this.writer.abandon()
-    if (this.#done.length > 0) this.#context.fs.syncDirectory(this.#plan.folder)
+    if (this.#done.length > 0 && this.#plan.shape.syncMode !== 'none') {
+      this.#context.fs.syncDirectory(this.#plan.folder)
+    }
     return this.#done
+  }
+
+  /** Gives the memory back, once all tables are there. */
+  dispose(): void {
+    this.writer.dispose()
   }
 
   /** Removes every file of the job. What cannot be removed is an orphan, and goes at the next open. */

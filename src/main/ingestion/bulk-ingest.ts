@@ -1,26 +1,34 @@
 /**
- * Bulk ingestion of a whole source, in any order, by all the workers there are (api.md, "Bulk ingestion"). Main thread.
+ * Bulk ingestion of a whole source, in any order, by all the workers there are (api.md, "Bulk ingestion"). Main thread,
+ * which only hands on: pairs are packed, chunks are moved to the workers as they are.
  *
- *     sorted:    source ─→ buffers ─→ tables ──────────────────────→ installed at one seqno
- *     unsorted:  source ─→ buffers ─→ sorted runs ─→ merge in slices ─→ installed at one seqno
+ *     sorted:    source ─→ chunks ─→ jobs ─→ tables ──────────────────────→ installed at one seqno
+ *     unsorted:  source ─→ chunks ─→ jobs ─→ sorted runs ─→ merge in slices ─→ installed at one seqno
  *
  * The source is asked for more only as fast as the workers take it.
  *
  * I1: all of it appears at once, or nothing of it; whatever ends it early leaves no file and no memory behind.
  */
-import { rangeError, typeError, VarveError } from '../../shared/base/errors.js'
-import { KIND_VALUE } from '../../shared/kernel/layout.js'
+import { typeError, VarveError } from '../../shared/base/errors.js'
+import { ingestOrderError } from '../../shared/jobs/ingest-order.js'
 import type { TableProposal } from '../../shared/table/table-proposal.js'
-import { ingestJob, installIngested } from '../scheduling/ingest-task.js'
+import type { BytesLike } from '../bytes-like.js'
+import { installIngested } from '../scheduling/ingest-task.js'
 import { removeTables } from '../scheduling/proposed-tables.js'
 import type { Scheduler } from '../scheduling/scheduler.js'
 import type { TreeCore } from '../tree-core.js'
-import type { BytesLike } from '../writing/write-batch.js'
-import { IngestBuffers } from './ingest-buffers.js'
+import { ChunkBatch } from './chunk-batch.js'
+import { chunksJob, IngestBudget } from './chunks-job.js'
+import { IngestJobs } from './ingest-jobs.js'
 import type { IngestionResult } from './ingestion.js'
-import { mergeRuns, type SortedRun, sortJob } from './sorted-runs.js'
+import { CHUNK_BYTES_DEFAULT, ChunkPacker } from './packed-entries.js'
+import { mergeRuns, type SortedRun } from './sorted-runs.js'
+import { itemsOf } from './source-items.js'
 
-/** What a source yields: a pair, or many of them as a packed chunk (`packEntries`). */
+/**
+ * What a source yields: a pair, or many of them as a packed chunk (`packEntries`). The memory of a chunk goes with it, to
+ * the thread that reads it, unless it is a SharedArrayBuffer: the source must not use it again.
+ */
 export type BulkItem = readonly [key: BytesLike, value: BytesLike] | Uint8Array
 
 export type BulkSource = Iterable<BulkItem> | AsyncIterable<BulkItem>
@@ -30,23 +38,32 @@ export interface BulkIngestProgress {
   readonly phase: 'reading' | 'merging' | 'installing'
   /** Items of the source that were taken: pairs, or packed chunks. */
   readonly items: number
-  /** Bytes of keys and values in them. */
+  /** Bytes of keys and values in them; of chunks, all bytes. */
   readonly bytes: number
   /** While merging: the part that is done, 0 to 1. */
   readonly merged: number
 }
 
 export interface BulkIngestOptions {
-  /** Jobs at once. Default: the threads of the tree's pool. More take more memory: a write buffer each. */
+  /**
+   * Jobs at once. Default: the threads of the tree's pool, but no more than there are processors. A flush waits for one
+   * job at most, which takes a fraction of a second.
+   */
   readonly parallelism?: number
   /**
    * True: the keys of the source ascend, none twice; it is faster, and VARVE_INGEST_ORDER where it is not so. Default
    * false: any order, and of pairs with the same key the last one counts.
    */
   readonly sorted?: boolean
-  /** Aborted: everything is given up, with VARVE_ABORTED. */
+  /**
+   * Bytes of entries in memory at once: gathered, on their way, and being sorted; what does not fit is sorted in parts that
+   * wait on disk. Beside it each job takes some megabytes. A chunk of the source is never cut: very large ones take more.
+   * Default `RuntimeConfig.memtableBytes` for each job and once more; 256 KiB … 1 GiB.
+   */
+  readonly memoryBytes?: number
+  /** Aborted: everything is given up at once, with VARVE_ABORTED, also while the source makes it wait. */
   readonly signal?: AbortSignal
-  /** Called a few times a second. */
+  /** Called a few times a second. What it throws ends the ingestion. */
   readonly onProgress?: (progress: BulkIngestProgress) => void
 }
 
@@ -60,38 +77,44 @@ export class BulkIngest {
   readonly #core: TreeCore
   readonly #scheduler: Scheduler
   readonly #options: BulkIngestOptions
-  readonly #parallelism: number
-  readonly #buffers: IngestBuffers
-  /** Tables that no buffer knows of any more, until they are installed. */
+  readonly #isSorted: boolean
+  readonly #budget: IngestBudget
+  readonly #jobs: IngestJobs
+  readonly #batch: ChunkBatch
+  readonly #packer: ChunkPacker
+  /** Tables that no job knows of any more, until they are installed. */
   #merged: SortedRun = []
   #items = 0
+  #chunks = 0
   #bytes = 0
   #turnEnds = 0
   #progressDue = 0
 
   /** @throws TypeError, RangeError for options that are none */
   constructor(core: TreeCore, scheduler: Scheduler, options: BulkIngestOptions) {
-    const { parallelism = scheduler.executor.parallelism, sorted = false } = options
-    if (!Number.isInteger(parallelism) || parallelism < 1) {
-      throw rangeError(`parallelism must be an integer of 1 or more, not ${parallelism}`)
-    }
+    const { sorted = false } = options
+    const { executor } = scheduler
     this.#core = core
     this.#scheduler = scheduler
     this.#options = options
-    this.#parallelism = Math.min(parallelism, scheduler.executor.parallelism)
-    this.#buffers = new IngestBuffers(core, scheduler.executor, {
-      jobsMax: this.#parallelism,
-      isSorted: sorted,
-      jobOf: (buffer) => (sorted ? ingestJob(core, buffer) : sortJob(core, buffer)),
-    })
+    this.#isSorted = sorted
+    this.#budget = new IngestBudget(options, executor.threads, core.runtime.memtableBytes)
+    this.#jobs = new IngestJobs(core, executor, this.#budget.parallelism)
+    this.#batch = new ChunkBatch(this.#budget.batchBytes)
+    this.#packer = new ChunkPacker(Math.min(CHUNK_BYTES_DEFAULT, this.#budget.batchBytes))
   }
 
   async run(source: BulkSource): Promise<IngestionResult> {
-    const buffers = this.#buffers
+    const jobs = this.#jobs
+    const { signal } = this.#options
+    // Jobs that run stop within a block.
+    const onAbort = (): void => void jobs.cancel()
+    signal?.addEventListener('abort', onAbort)
     try {
+      this.#requireWanted()
       await this.#read(source)
-      await buffers.complete()
-      const entryCount = buffers.entryCount
+      await jobs.complete()
+      const { entryCount } = jobs
       const { tables, bytesWritten } = await this.#tables()
       if (tables.length === 0) return { entryCount, tableCount: 0, bytesWritten, seqno: undefined }
       this.#requireWanted()
@@ -103,21 +126,30 @@ export class BulkIngest {
       const tableCount = isInstalled ? tables.length : 0
       return { entryCount, tableCount, bytesWritten, seqno: isInstalled ? seqno : undefined }
     } catch (error) {
-      await buffers.cancel()
+      await jobs.cancel()
       this.#discard()
+      // What was stopped by the signal says so, not that its job was stopped.
+      if (VarveError.is(error, 'VARVE_ABORTED')) this.#requireWanted()
       throw error
     } finally {
-      buffers.free()
+      signal?.removeEventListener('abort', onAbort)
     }
   }
 
   /** What is to be installed. */
   async #tables(): Promise<{ tables: readonly TableProposal[]; bytesWritten: number }> {
-    const { parts, bytesWritten } = this.#buffers
-    if (this.#options.sorted === true) return { tables: parts.flat(), bytesWritten }
-    if (parts.every((part) => part.length === 0)) return { tables: [], bytesWritten }
+    const { parts, bytesWritten } = this.#jobs
+    const tables = parts.flat()
+    if (this.#isSorted) {
+      this.#requireAscending(tables)
+      return { tables, bytesWritten }
+    }
+    if (tables.length === 0) return { tables: [], bytesWritten }
     const { signal } = this.#options
-    const merged = await mergeRuns(this.#core, this.#scheduler.executor, parts, this.#parallelism, {
+    this.#requireWanted()
+    // Each table is a run: a job may have filled its buffer more than once.
+    const runs = tables.map((table) => [table])
+    const merged = await mergeRuns(this.#core, this.#scheduler.executor, runs, this.#budget, {
       signal,
       onProgress: ({ bytesRead, bytesTotal }) =>
         this.#tell('merging', bytesTotal === 0 ? 1 : bytesRead / bytesTotal),
@@ -126,61 +158,69 @@ export class BulkIngest {
     return { tables: merged.tables, bytesWritten: bytesWritten + merged.bytesWritten }
   }
 
+  /** Jobs know the order of their own keys only. @throws VARVE_INGEST_ORDER */
+  #requireAscending(tables: readonly TableProposal[]): void {
+    const { compare } = this.#core.order
+    for (const [i, { keyMin }] of tables.entries()) {
+      const before = tables[i - 1]
+      if (before === undefined || compare(before.keyMax, keyMin) < 0) continue
+      throw ingestOrderError(Buffer.from(keyMin))
+    }
+  }
+
   async #read(source: BulkSource): Promise<void> {
     this.#turnEnds = performance.now() + TURN_MS
     if (typeof source === 'object' && source !== null && Symbol.iterator in source) {
       for (const item of source) {
-        if (item instanceof Uint8Array || !this.#addAtOnce(item)) await this.#add(item)
+        if (this.#take(item)) await this.#handOn()
         if (this.#items % PAIRS_A_LOOK === 0) await this.#look()
       }
-      return
-    }
-    if (typeof source !== 'object' || source === null || !(Symbol.asyncIterator in source)) {
+    } else if (typeof source === 'object' && source !== null && Symbol.asyncIterator in source) {
+      for await (const item of itemsOf(source, this.#options.signal)) {
+        if (this.#take(item)) await this.#handOn()
+        if (this.#items % PAIRS_A_LOOK === 0) await this.#look()
+      }
+    } else {
       throw typeError(
         'a bulk ingestion takes an iterable or async iterable of [key, value] or of packed chunks',
       )
     }
-    for await (const item of source) {
-      await this.#add(item)
-      if (this.#items % PAIRS_A_LOOK === 0) await this.#look()
-    }
+    this.#pack(this.#packer.take())
+    if (!this.#batch.isEmpty) await this.#handOn()
   }
 
-  /** Adds a pair where there is room for it. */
-  #addAtOnce([key, value]: readonly [BytesLike, BytesLike]): boolean {
-    try {
-      this.#buffers.add(KIND_VALUE, key, value)
-    } catch (error) {
-      if (VarveError.is(error, 'VARVE_STALLED')) return false
-      throw error
-    }
+  /** Takes an item of the source; true where a job is to be started for what was gathered. */
+  #take(item: BulkItem): boolean {
     this.#items++
-    this.#bytes += key.length + value.length
-    return true
+    if (item instanceof Uint8Array) {
+      // What came before it is older.
+      this.#pack(this.#packer.take())
+      this.#bytes += item.length
+      this.#batch.add(item, this.#chunks++)
+    } else {
+      if (!Array.isArray(item) || item.length !== 2) {
+        throw typeError('a bulk ingestion takes pairs [key, value], or packed chunks as Uint8Array')
+      }
+      const [key, value] = item as readonly [BytesLike, BytesLike]
+      const full = this.#packer.add(key, value)
+      this.#bytes += key.length + value.length
+      if (full === undefined) return false
+      this.#pack(full)
+    }
+    return this.#batch.isFull
   }
 
-  async #add(item: BulkItem): Promise<void> {
-    if (item instanceof Uint8Array) return this.#addChunk(item)
-    if (!Array.isArray(item) || item.length !== 2) {
-      throw typeError('a bulk ingestion takes pairs [key, value], or packed chunks as Uint8Array')
-    }
-    while (!this.#addAtOnce(item as readonly [BytesLike, BytesLike])) {
-      await this.#buffers.drained()
-      await this.#look()
-    }
+  #pack(chunk: Uint8Array | undefined): void {
+    if (chunk !== undefined) this.#batch.addOwn(chunk)
   }
 
-  async #addChunk(chunk: Uint8Array): Promise<void> {
-    const { shared, workspace } = this.#core
-    const address = workspace.heap.allocate(chunk.length + 8)
-    try {
-      shared.bytes.set(chunk, address)
-      await this.#buffers.addPacked(address, address + chunk.length)
-    } finally {
-      workspace.heap.free(address)
-    }
-    this.#items++
-    this.#bytes += chunk.length
+  /** Starts a job for what was gathered, as soon as there is room for one. */
+  async #handOn(): Promise<void> {
+    await this.#jobs.drained()
+    this.#requireWanted()
+    const gathered = this.#batch.take()
+    const { jobOf, memory } = chunksJob(this.#core, gathered, this.#budget)
+    this.#jobs.start(jobOf, memory, () => undefined)
     await this.#look()
   }
 
@@ -215,7 +255,7 @@ export class BulkIngest {
   }
 
   #discard(): void {
-    this.#buffers.discard()
+    this.#jobs.discard()
     if (this.#core.isInstallable) removeTables(this.#core, this.#merged)
     this.#merged = []
   }

@@ -15,11 +15,12 @@
  */
 import { VarveError } from '../../shared/base/errors.js'
 import { KIND_TOMBSTONE, KIND_VALUE, KIND_WEAK_TOMBSTONE } from '../../shared/kernel/layout.js'
-import { ingestJob, installIngested } from '../scheduling/ingest-task.js'
+import { installIngested } from '../scheduling/ingest-task.js'
 import type { Scheduler } from '../scheduling/scheduler.js'
 import type { TreeCore } from '../tree-core.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { IngestBuffers } from './ingest-buffers.js'
+import { IngestJobs } from './ingest-jobs.js'
 
 /** Full buffers that may be on their way into tables while the next one fills. */
 const JOBS_MAX = 2
@@ -49,6 +50,7 @@ export class Ingestion implements AsyncDisposable {
   readonly #core: TreeCore
   readonly #scheduler: Scheduler
   readonly #onEnd: (ingestion: Ingestion) => void
+  readonly #jobs: IngestJobs
   readonly #buffers: IngestBuffers
   #finishing: Promise<IngestionResult> | undefined
   #isOver = false
@@ -58,11 +60,8 @@ export class Ingestion implements AsyncDisposable {
     this.#core = core
     this.#scheduler = scheduler
     this.#onEnd = onEnd
-    this.#buffers = new IngestBuffers(core, scheduler.executor, {
-      jobsMax: JOBS_MAX,
-      isSorted: true,
-      jobOf: (buffer) => ingestJob(core, buffer),
-    })
+    this.#jobs = new IngestJobs(core, scheduler.executor, JOBS_MAX)
+    this.#buffers = new IngestBuffers(core, this.#jobs)
   }
 
   /**
@@ -88,7 +87,7 @@ export class Ingestion implements AsyncDisposable {
 
   /** Resolves when writes are welcome again. */
   async drained(): Promise<void> {
-    await this.#buffers.drained()
+    await this.#jobs.drained()
   }
 
   /**
@@ -112,8 +111,8 @@ export class Ingestion implements AsyncDisposable {
     await Promise.allSettled([this.#finishing])
     if (this.#isOver) return
     this.#isOver = true
-    await this.#buffers.cancel()
-    this.#buffers.discard()
+    await this.#jobs.cancel()
+    this.#jobs.discard()
     this.#end()
   }
 
@@ -124,32 +123,27 @@ export class Ingestion implements AsyncDisposable {
   #add(kind: number, key: BytesLike, value: BytesLike): boolean {
     this.#requireOpen()
     this.#buffers.add(kind, key, value)
-    return !this.#buffers.isBusy
+    return !this.#jobs.isBusy
   }
 
   async #finish(): Promise<IngestionResult> {
-    const buffers = this.#buffers
     const seqno = await this.#install()
     this.#end()
-    return {
-      entryCount: buffers.entryCount,
-      tableCount: buffers.parts.reduce((sum, part) => sum + part.length, 0),
-      bytesWritten: buffers.bytesWritten,
-      seqno,
-    }
+    const { entryCount, parts, bytesWritten } = this.#jobs
+    return { entryCount, tableCount: parts.flat().length, bytesWritten, seqno }
   }
 
   /** The seqno of the installed entries. */
   async #install(): Promise<number | undefined> {
-    const buffers = this.#buffers
-    await buffers.complete()
-    const proposals = buffers.parts.flat()
+    const jobs = this.#jobs
+    await this.#buffers.complete()
+    const proposals = jobs.parts.flat()
     if (proposals.length === 0) return undefined
     const { seqno, isInstalled } = await this.#scheduler.betweenFlushes((executor) =>
       installIngested(this.#core, executor, proposals),
     )
     if (isInstalled) return seqno
-    buffers.discard()
+    jobs.discard()
     return undefined
   }
 
@@ -166,6 +160,6 @@ export class Ingestion implements AsyncDisposable {
       const state = this.#isOver ? 'over' : 'being finished'
       throw new VarveError('VARVE_CLOSED', `this ingestion is ${state}; begin another one`)
     }
-    this.#buffers.requireSound()
+    this.#jobs.requireSound()
   }
 }

@@ -1,22 +1,22 @@
 /**
- * What a bulk ingestion of unsorted entries keeps on disk until it is complete: one sorted run for each buffer, merged in
- * the end into the tables that are installed. Main thread; workers sort and merge.
+ * What a bulk ingestion of unsorted entries keeps on disk until it is complete: a sorted run for each batch of chunks,
+ * merged in the end into the tables that are installed. Main thread; workers sort and merge.
  *
- *     buffers ─→ runs, the oldest first ─→ (groups of runs, while there are too many) ─→ tables, in slices at once
+ *     chunks ─→ runs, the oldest first ─→ (groups of runs, while there are too many) ─→ tables, in slices at once
  *
  * I1: of entries with the same key the one of the youngest run counts: the last one of the source.
  * I2: runs are files that no manifest names: they go when they were merged, when the ingestion fails, or at the next open.
  */
 import type { CompactionJob, JobResult, KeySlice, OutputPlan } from '../../shared/jobs/jobs.js'
 import type { TableProposal } from '../../shared/table/table-proposal.js'
-import { type BufferJob, bufferJob, ingestPlan } from '../scheduling/ingest-task.js'
+import type { TableShape } from '../../shared/table/table-writer.js'
+import { ingestPlan } from '../scheduling/ingest-task.js'
 import type { JobExecutor } from '../scheduling/job-executor.js'
 import { type KeySample, sliceKeys } from '../scheduling/key-slices.js'
 import { MergeControl, type MergeOptions } from '../scheduling/merge-control.js'
 import { abandonTables, removeTables } from '../scheduling/proposed-tables.js'
 import { runSlices, samplesOf } from '../scheduling/subcompactions.js'
 import type { TreeCore } from '../tree-core.js'
-import type { FullBuffer } from './ingest-buffers.js'
 
 /** One run: its tables ascending by key. */
 export type SortedRun = readonly TableProposal[]
@@ -27,18 +27,34 @@ const MERGE_WIDTH_MAX = 32
 /** A run is one table, however large. */
 const RUN_TABLE_BYTES = 1024 * 1024 * 1024
 
-/** The plan for files that are read once: nothing that costs time to write. */
-function runPlan(core: TreeCore, bytes: number): OutputPlan {
+/** Runs have large blocks, each of which costs its reader and its writer a call; they are read front to back only. */
+const RUN_BLOCK_BYTES = 64 * 1024
+
+/**
+ * Bytes of runs that a merging job reads at most, more or less: jobs are many and short, so that whatever else wants the
+ * thread waits for a fraction of a second.
+ */
+const SLICE_BYTES = 48 * 1024 * 1024
+
+/** A merge below this size is not cut: opening all runs once more would cost more than it brings. */
+const CUT_BYTES_MIN = 4 * 1024 * 1024
+
+/** The plan for files that are read once: nothing that costs time to write, or to make durable. */
+export function runPlan(core: TreeCore, bytes: number): OutputPlan {
   const plan = ingestPlan(core, bytes)
   const none = { kind: 'none' } as const
-  const filter = { ...plan.shape.filter, bits: 0 }
-  const shape = { ...plan.shape, compression: none, indexCompression: none, filter, hashRatio: 0 }
+  const shape: TableShape = {
+    ...plan.shape,
+    compression: none,
+    indexCompression: none,
+    filter: { ...plan.shape.filter, bits: 0 },
+    hashRatio: 0,
+    blockSize: Math.max(RUN_BLOCK_BYTES, plan.shape.blockSize),
+    syncMode: 'none',
+    hasZoneMap: false,
+    hasSeqnoBounds: false,
+  }
   return { ...plan, targetBytes: RUN_TABLE_BYTES, shape }
-}
-
-/** The job that sorts a buffer into a run. */
-export function sortJob(core: TreeCore, buffer: FullBuffer): BufferJob {
-  return bufferJob(core, buffer, { isSorted: false, output: runPlan(core, buffer.bytes) })
 }
 
 /**
@@ -49,7 +65,7 @@ export async function mergeRuns(
   core: TreeCore,
   executor: JobExecutor,
   runs: readonly SortedRun[],
-  parallelism: number,
+  { parallelism }: { readonly parallelism: number },
   options: MergeOptions,
 ): Promise<{ readonly tables: SortedRun; readonly bytesWritten: number }> {
   let left = runs.filter((run) => run.length > 0)
@@ -96,12 +112,14 @@ async function mergeGroup(
 ): Promise<JobResult> {
   const bytes = bytesOf(runs)
   using control = new MergeControl(core, bytes, options)
-  const slices = sliceKeys(samplesOfRuns(core, runs.flat()), parallelism, core.order.compare)
+  const parts = bytes < CUT_BYTES_MIN ? 1 : Math.max(parallelism, Math.ceil(bytes / SLICE_BYTES))
+  const slices = sliceKeys(samplesOfRuns(core, runs.flat()), parts, core.order.compare)
   const newestFirst = [...runs].reverse()
   const jobOf = (slice: KeySlice): Omit<CompactionJob, 'region' | 'control'> => ({
     kind: 'compaction',
     isFiltering: false,
-    pace: core.pace.address,
+    isIngestion: true,
+    pace: 0,
     code: core.code.references,
     watermark: 0,
     isExact: false,
@@ -121,7 +139,7 @@ async function mergeGroup(
     ),
     output: plan(1 / slices.length),
   })
-  return runSlices(core, executor, slices, bytes, jobOf, control)
+  return runSlices(core, executor, slices, bytes, jobOf, control, parallelism)
 }
 
 /** Keys of the runs, evenly spread. */

@@ -12,7 +12,6 @@
  */
 import type { IngestJob, OutputPlan } from '../../shared/jobs/jobs.js'
 import type { TableProposal } from '../../shared/table/table-proposal.js'
-import type { FullBuffer } from '../ingestion/ingest-buffers.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 import { runFlushTask } from './flush-task.js'
@@ -35,30 +34,18 @@ export function ingestPlan(core: TreeCore, bytes: number): OutputPlan {
   return { ...output, shape: { ...output.shape, filter: { ...filter, bits } } }
 }
 
-/** A job that reads a buffer, without its memory. */
-export type BufferJob = Omit<IngestJob, 'region' | 'control'>
+/** A job that reads entries, without its memory. */
+export type EntriesJob = Omit<IngestJob, 'region' | 'control'>
 
-/** The job that makes tables of a buffer, which it sorts before where that is not so yet. */
-export function bufferJob(
+/** The job that makes tables of the entries of `source`, which are about `bytes`. */
+export function ingestJob(
   core: TreeCore,
-  { firstBlock, blockCount, entryCount }: FullBuffer,
-  rest: Pick<IngestJob, 'isSorted' | 'output'>,
-): BufferJob {
-  return {
-    kind: 'ingest',
-    code: core.code.references,
-    watermark: 0,
-    isExact: false,
-    firstBlock,
-    blockCount,
-    entryCount,
-    ...rest,
-  }
-}
-
-/** The job that turns a sorted buffer into the tables that are installed. */
-export function ingestJob(core: TreeCore, buffer: FullBuffer): BufferJob {
-  return bufferJob(core, buffer, { isSorted: true, output: ingestPlan(core, buffer.bytes) })
+  source: IngestJob['source'],
+  bytes: number,
+  output: OutputPlan = ingestPlan(core, bytes),
+): EntriesJob {
+  const { references } = core.code
+  return { kind: 'ingest', code: references, watermark: 0, isExact: false, source, output }
 }
 
 /** Thrown away where the tree was cleared meanwhile; otherwise in place, all at one seqno. */

@@ -10,8 +10,10 @@ import type { SharedMemory } from '../../shared/memory/shared-memory.js'
 import type { JobPlace } from './job-line.js'
 
 export interface JobExecutor {
-  /** Jobs that can run at once: a merge is not cut into more parts. */
+  /** Merges that can run at once: one is not cut into more parts. */
   readonly parallelism: number
+  /** Jobs of any kind that can run at once. */
+  readonly threads: number
   /**
    * Runs `job` to its end. Rejects with the actor's error, code and details included.
    * @param place where in the line of a shared executor; what runs for one tree gives its own
@@ -45,6 +47,7 @@ export interface InProcessOptions {
 /** Runs jobs on the calling thread, each in turns of the event loop of its own. */
 export class InProcessExecutor implements JobExecutor {
   readonly parallelism = 1
+  readonly threads = 1
   readonly #shared: SharedMemory
   readonly #fs: FileSystem
   readonly #code: JobCode

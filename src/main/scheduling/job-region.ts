@@ -40,6 +40,13 @@ function useOf(environment: Environment): RegionUse {
   return use
 }
 
+export interface JobMemoryOptions {
+  /** What the job is known to need beside what all need. */
+  readonly extraBytes?: number
+  /** False for a job that can be run once only: where it runs out, it fails. */
+  readonly isRepeatable?: boolean
+}
+
 /**
  * Runs `work` with a region of its own, again with a larger one as long as it runs out.
  * @throws VARVE_OUT_OF_MEMORY
@@ -47,14 +54,16 @@ function useOf(environment: Environment): RegionUse {
 export async function withJobMemory<T>(
   environment: Environment,
   work: (memory: JobMemory) => Promise<T>,
+  { extraBytes = 0, isRepeatable = true }: JobMemoryOptions = {},
 ): Promise<T> {
-  let bytes = REGION_BYTES_FIRST
+  let bytes = REGION_BYTES_FIRST + extraBytes
   for (;;) {
     const start = await takeRegion(environment, bytes)
     try {
       return await withRegion(environment, { start, bytes }, work)
     } catch (error) {
-      if (!VarveError.is(error, 'VARVE_OUT_OF_MEMORY') || bytes * 2 > REGION_BYTES_LAST) throw error
+      if (!isRepeatable || !VarveError.is(error, 'VARVE_OUT_OF_MEMORY')) throw error
+      if (bytes * 2 > REGION_BYTES_LAST) throw error
       bytes *= 2
     }
   }

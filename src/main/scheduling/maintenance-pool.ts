@@ -8,7 +8,13 @@
  */
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
-import { decodeError, type EncodedError, rangeError, VarveError } from '../../shared/base/errors.js'
+import {
+  decodeError,
+  type EncodedError,
+  rangeError,
+  typeError,
+  VarveError,
+} from '../../shared/base/errors.js'
 import type { Job, JobResult } from '../../shared/jobs/jobs.js'
 import { processEnvironment } from '../environment.js'
 import type { JobExecutor } from './job-executor.js'
@@ -57,8 +63,14 @@ export class MaintenancePool implements JobExecutor {
     const { memory } = processEnvironment().shared
     let answer: WorkerAnswer
     try {
-      answer = (await this.#start().run({ memory, job })) as WorkerAnswer
+      const moved = { transferList: transfersOf(job) }
+      answer = (await this.#start().run({ memory, job }, moved)) as WorkerAnswer
     } catch (cause) {
+      if (cause instanceof DOMException && cause.name === 'DataCloneError') {
+        throw typeError(
+          `the memory of a packed chunk cannot be moved to another thread (${cause.message}); yield a copy of it`,
+        )
+      }
       await Promise.all(this.#ending)
       throw new VarveError(
         'VARVE_IO',
@@ -106,6 +118,14 @@ export class MaintenancePool implements JobExecutor {
     })
     return pool
   }
+}
+
+/** The memory that a job takes with it. */
+function transfersOf(job: Job): ArrayBuffer[] {
+  if (job.kind !== 'ingest' || job.source.kind !== 'chunks') return []
+  return job.source.chunks
+    .map(({ buffer }) => buffer)
+    .filter((buffer) => buffer instanceof ArrayBuffer)
 }
 
 let processPool: MaintenancePool | undefined

@@ -172,6 +172,7 @@ function compactionJob(
   return {
     kind: 'compaction',
     isFiltering: true,
+    isIngestion: false,
     pace: core.pace.address,
     code: core.code.references,
     watermark: watermark.seqno,

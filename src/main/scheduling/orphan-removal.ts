@@ -22,6 +22,10 @@ export class OrphanRemoval implements JobExecutor {
     return this.#executor.parallelism
   }
 
+  get threads(): number {
+    return this.#executor.threads
+  }
+
   async run(job: Job): Promise<JobResult> {
     try {
       return await this.#executor.run(job)

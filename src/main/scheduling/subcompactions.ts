@@ -45,7 +45,7 @@ export function chooseSlices(
   return sliceKeys(cuts, parts, core.order.compare)
 }
 
-/** Runs one job for each slice, all at once. */
+/** Runs one job for each slice, `parallelism` of them at once: all, where it is left out. */
 export async function runSlices(
   core: TreeCore,
   executor: JobExecutor,
@@ -53,6 +53,7 @@ export async function runSlices(
   bytes: number,
   jobOf: SliceJob,
   merge: MergeControl,
+  parallelism = slices.length,
 ): Promise<JobResult> {
   const failures: unknown[] = []
   const run = async (slice: KeySlice): Promise<JobResult> => {
@@ -68,7 +69,7 @@ export async function runSlices(
       throw error
     }
   }
-  const outcomes = await Promise.allSettled(slices.map(run))
+  const outcomes = await settleAll(slices, parallelism, run)
   const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
   if (failures.length === 0) return combined(results)
   removeTables(
@@ -77,6 +78,28 @@ export async function runSlices(
   )
   // The others were told to stop because of the first one.
   throw failures[0]
+}
+
+/** As Promise.allSettled, but so many at once. What comes after a failure is not begun. */
+async function settleAll<T>(
+  slices: readonly KeySlice[],
+  parallelism: number,
+  run: (slice: KeySlice) => Promise<T>,
+): Promise<PromiseSettledResult<T>[]> {
+  const outcomes: PromiseSettledResult<T>[] = []
+  let next = 0
+  let isFailed = false
+  const work = async (): Promise<void> => {
+    while (next < slices.length && !isFailed) {
+      const number = next++
+      const [outcome] = await Promise.allSettled([run(slices[number] as KeySlice)])
+      outcomes[number] = outcome
+      isFailed ||= outcome.status === 'rejected'
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(parallelism, slices.length) }, work))
+  // A slice that was not begun has no outcome.
+  return outcomes.filter((outcome) => outcome !== undefined)
 }
 
 function combined(results: readonly JobResult[]): JobResult {

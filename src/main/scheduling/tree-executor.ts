@@ -31,9 +31,13 @@ export class TreeExecutor implements JobExecutor {
     return this.#pool.parallelism
   }
 
+  get threads(): number {
+    return this.#pool.threads
+  }
+
   run(job: Job): Promise<JobResult> {
     const priority = this.#core.runtime.jobPriorities[this.#kindOf(job)]
-    const isMerge = job.kind === 'compaction'
+    const isMerge = job.kind === 'compaction' && !job.isIngestion
     return this.#pool.run(job, { owner: this.#owner, priority, isMerge })
   }
 
@@ -53,6 +57,7 @@ export class TreeExecutor implements JobExecutor {
 
   #kindOf(job: Job): keyof JobPriorities {
     if (job.kind !== 'compaction') return job.kind
+    if (job.isIngestion) return 'ingest'
     const inputs = new Set(job.runs.flat().map(({ id }) => id))
     const isOfL0 = this.#core.latest.version
       .level(0)

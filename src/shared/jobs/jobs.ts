@@ -86,8 +86,10 @@ export interface KeySlice {
 /** Tables to tables. */
 export interface CompactionJob extends JobBase {
   readonly kind: 'compaction'
-  /** Address of the words that set the pace of the tree's merges. */
+  /** Address of the words that set the pace of the tree's merges; 0 for a merge that keeps none. */
   readonly pace: number
+  /** True for runs of a bulk ingestion: a caller waits for it, and it is short. */
+  readonly isIngestion: boolean
   /** Runs, newest first; tables of one run ascend by key and do not overlap. */
   readonly runs: readonly (readonly TableInput[])[]
   /** True: the tree's compaction filter is asked. */
@@ -105,22 +107,37 @@ export interface CompactionJob extends JobBase {
   readonly dictionary: Extract<Compression, { kind: 'zstdDict' }> | undefined
 }
 
-/** A buffer of entries to tables (kernel/layout-ingest.ts). */
-export interface IngestJob extends JobBase {
-  readonly kind: 'ingest'
+/** Entries that main laid out as resident blocks in the shared memory (kernel/layout-ingest.ts), ascending. */
+export interface IngestBlocks {
+  readonly kind: 'blocks'
   /** Address of the first block, and how many lie behind one another. */
   readonly firstBlock: number
   readonly blockCount: number
-  readonly entryCount: number
-  /** False: the entries come in any order, and of those with the same key the last one counts. */
+}
+
+/** Packed chunks (docs/bulk-ingestion.md). What lies in memory of its own is moved to the thread, and gone from main's. */
+export interface IngestChunks {
+  readonly kind: 'chunks'
+  readonly chunks: readonly Uint8Array[]
+  /** Their numbers in the source, from 0; -1 for those that main made of pairs. */
+  readonly numbers: readonly number[]
+  /** What the thread may take of its region for the entries while it sorts them, or has them written. */
+  readonly bufferBytes: number
+  /** False: the entries come in any order, and each run that fits the buffer becomes tables of its own. */
   readonly isSorted: boolean
+}
+
+/** Entries of a bulk ingestion to tables. */
+export interface IngestJob extends JobBase {
+  readonly kind: 'ingest'
+  readonly source: IngestBlocks | IngestChunks
 }
 
 export type Job = FlushJob | CompactionJob | IngestJob
 
 /** What a job made. */
 export interface JobResult {
-  /** Ascending by key. */
+  /** Ascending by key; of chunks that are not sorted, the oldest first. */
   readonly tables: readonly TableProposal[]
   readonly entriesIn: number
   readonly entriesDropped: number

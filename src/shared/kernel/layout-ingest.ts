@@ -17,14 +17,17 @@ export const INGEST_LAST_KEY_LENGTH = 20
 export const INGEST_ENTRY_COUNT = 24
 /** How `ingest_add_packed` ended: one of the PACKED_ codes. */
 export const INGEST_OUTCOME = 28
-export const INGEST_HEADER_BYTES = 32
+/** Bytes that each entry takes behind the last one, beside itself: where it is sorted later, SORT_BYTES_AN_ENTRY. */
+export const INGEST_EXTRA_BYTES = 32
+export const INGEST_HEADER_BYTES = 40
 
 /** Entries of a block at most: room for their slots is set aside when it is begun. */
 export const INGEST_BLOCK_ENTRIES = 1024
 /** A block takes no further entry from this size on. */
 export const INGEST_BLOCK_BYTES = 262144
 
-// A packed chunk: entries back to back, { key length u16, value length u32, key, value }, little-endian.
+// A packed chunk: entries back to back, { key length u16, value length u32, key, value }, little-endian. Whoever reads one
+// may do so a piece at a time, and then an entry may go beyond its end.
 export const PACKED_VALUE_LENGTH = 2
 export const PACKED_KEY = 6
 
@@ -34,11 +37,15 @@ export const PACKED_DONE = 0
 export const PACKED_FULL = 1
 /** The next entry's key is not above the last one. */
 export const PACKED_NOT_ASCENDING = 2
-/** What comes next is no entry: it is cut off, or its key is empty. */
+/** What comes next is no entry: its key is empty. */
 export const PACKED_MALFORMED = 3
+/** The next entry goes beyond the end. */
+export const PACKED_CUT = 4
 
-/** Bytes that sorting takes for each entry beside the block of slots: two records. */
-export const SORT_BYTES_AN_ENTRY = 32
+/** Bytes that sorting takes for each entry: two records, and a slot of the block that names the entries in order. */
+export const SORT_BYTES_AN_ENTRY = 40
+/** The same for all entries together: the head of that block, and the boundary that it lies on. */
+export const SORT_BYTES = 24
 
 /** The entry's key is not above the last one: nothing was added. */
 export const INGEST_NOT_ASCENDING = 0

@@ -6,7 +6,7 @@
  * {@link TableWriter.writerAddress} and {@link TableWriter.sumsAddress}, and come back here when a block is full.
  *
  * I1: a table with no entries is never written; one of range tombstones only holds a sentinel that the caller added.
- * I2: the file is durable when `finish` returns; its folder is the caller's to sync.
+ * I2: the file is durable when `finish` returns, unless its shape asks for no sync; its folder is the caller's to sync.
  */
 import { assert } from '../base/errors.js'
 import { KEY_BYTES_MAX } from '../base/limits.js'
@@ -81,7 +81,8 @@ export interface TableShape {
   readonly initialLevel: number
   /** What the meta block names as the writing program. */
   readonly writerVersion: string
-  readonly syncMode: SyncMode
+  /** `none` for files that nothing names before they have been read again and removed. */
+  readonly syncMode: SyncMode | 'none'
 }
 
 /** What goes into a table beside its entries. */
@@ -306,7 +307,8 @@ export class TableWriter {
     index.dispose()
     this.#sink.append(encodeArchiveEnd(sections, this.#sink.offset, this.#workspace.hasher))
     const checksum = this.#sink.finish()
-    file.sync(this.shape.syncMode)
+    const { syncMode } = this.shape
+    if (syncMode !== 'none') file.sync(syncMode)
     file.close()
     this.#file = undefined
     return {

@@ -189,6 +189,7 @@ t.test(
     const blocked: (() => void)[] = []
     const slow = {
       parallelism: 2,
+      threads: 2,
       close: () => pool.close(),
       run: async (job: Parameters<MaintenancePool['run']>[0]) => {
         if (job.kind === 'ingest') await new Promise<void>((resolve) => blocked.push(resolve))

@@ -142,6 +142,7 @@ t.test(
     let jobs = 0
     const failing = {
       parallelism: 3,
+      threads: 3,
       close: () => pool.close(),
       run: (job: Parameters<MaintenancePool['run']>[0]) => {
         if (isBroken && job.kind === 'compaction' && jobs++ === 1)

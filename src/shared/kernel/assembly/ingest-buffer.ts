@@ -12,12 +12,14 @@ import {
   INGEST_BLOCK_ENTRIES,
   INGEST_END,
   INGEST_ENTRY_COUNT,
+  INGEST_EXTRA_BYTES,
   INGEST_HEADER_BYTES,
   INGEST_LAST_KEY,
   INGEST_LAST_KEY_LENGTH,
   INGEST_NOT_ASCENDING,
   INGEST_OUTCOME,
   INGEST_TOP,
+  PACKED_CUT,
   PACKED_DONE,
   PACKED_FULL,
   PACKED_KEY,
@@ -31,8 +33,11 @@ import { compare_keys } from './key-order'
 /** Bytes of a block before its first entry. */
 const BLOCK_HEAD_BYTES: u32 = RESIDENT_SLOTS + INGEST_BLOCK_ENTRIES * RESIDENT_SLOT_BYTES
 
-/** Makes an empty buffer of `bytes` bytes. The last key, a copy that the caller keeps elsewhere, goes on from the one before. */
-export function ingest_init(buffer: usize, bytes: u32, lastKey: usize, lastKeyLength: i32): void {
+/**
+ * Makes an empty buffer of `bytes` bytes, which keeps `extraBytes` free for each entry. The last key, a copy that the caller
+ * keeps elsewhere, goes on from the one before.
+ */
+export function ingest_init(buffer: usize, bytes: u32, lastKey: usize, lastKeyLength: i32, extraBytes: u32): void {
   store<u32>(buffer, <u32>buffer + INGEST_HEADER_BYTES, INGEST_TOP)
   store<u32>(buffer, <u32>buffer + bytes, INGEST_END)
   store<u32>(buffer, 0, INGEST_BLOCK)
@@ -40,6 +45,7 @@ export function ingest_init(buffer: usize, bytes: u32, lastKey: usize, lastKeyLe
   store<u32>(buffer, <u32>lastKey, INGEST_LAST_KEY)
   store<i32>(buffer, lastKeyLength, INGEST_LAST_KEY_LENGTH)
   store<u32>(buffer, 0, INGEST_ENTRY_COUNT)
+  store<u32>(buffer, extraBytes, INGEST_EXTRA_BYTES)
 }
 
 // @ts-ignore: decorator
@@ -69,7 +75,8 @@ function head_bytes(keyLength: i32, valueLength: u32): i32 {
 /** The address for the next entry's key, its value right behind; 0 where the buffer is too full. Changes nothing. */
 export function ingest_reserve(buffer: usize, keyLength: i32, valueLength: u32): usize {
   const key = next_entry(buffer) + <usize>head_bytes(keyLength, valueLength)
-  const end = <u64>key + <u64>(<u32>keyLength) + <u64>valueLength
+  const extra = <u64>(load<u32>(buffer, INGEST_ENTRY_COUNT) + 1) * <u64>load<u32>(buffer, INGEST_EXTRA_BYTES)
+  const end = <u64>key + <u64>(<u32>keyLength) + <u64>valueLength + extra
   return end <= <u64>load<u32>(buffer, INGEST_END) ? key : 0
 }
 
@@ -128,12 +135,14 @@ export function ingest_add_packed(buffer: usize, from: usize, end: usize, isSort
   let at = from
   let outcome = PACKED_DONE
   while (at < end) {
-    outcome = PACKED_MALFORMED
+    outcome = PACKED_CUT
     if (end - at < <usize>PACKED_KEY) break
     const keyLength = <i32>load<u16>(at)
     const valueLength = load<u32>(at, PACKED_VALUE_LENGTH)
     const bytes = <u64>keyLength + <u64>valueLength
-    if (keyLength == 0 || bytes > <u64>(end - at - <usize>PACKED_KEY)) break
+    if (keyLength != 0 && bytes > <u64>(end - at - <usize>PACKED_KEY)) break
+    outcome = PACKED_MALFORMED
+    if (keyLength == 0) break
     outcome = PACKED_FULL
     const key = ingest_reserve(buffer, keyLength, valueLength)
     if (key == 0) break

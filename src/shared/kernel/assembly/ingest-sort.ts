@@ -90,7 +90,7 @@ function merge_runs(source: usize, target: usize, from: i32, middle: i32, to: i3
 
 /**
  * Sorts the `count` entries of `blockCount` blocks, the first of them at `firstBlock`, into a block at `target` that
- * names them where they lie: 16 bytes and 8 for each. `records` has SORT_BYTES_AN_ENTRY for each.
+ * names them where they lie: 16 bytes and 8 for each. `records` has the rest of SORT_BYTES_AN_ENTRY for each.
  */
 export function ingest_sort(firstBlock: usize, blockCount: i32, count: i32, target: usize, records: usize): void {
   let source = records
