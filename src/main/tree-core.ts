@@ -130,9 +130,10 @@ export class TreeCore extends EventEmitter implements ReadCore {
     this.descriptors = settings.descriptorTable ?? new DescriptorTable()
     this.loader = new BlockLoader(this.workspace)
     this.#epoch = this.environment.epoch
-    const { view } = this.cache.blocks
-    this.provider = new BlockProvider(this.workspace, this.loader, view, this.#epoch)
     this.counters = new TreeCounters(this.workspace, settings.clock)
+    const { view } = this.cache.blocks
+    const thread = { epoch: this.#epoch, counters: this.counters.address }
+    this.provider = new BlockProvider(this.workspace, this.loader, view, thread)
     this.pace = new MergePace(this.shared, this.workspace.heap)
     this.pace.words.setRate(this.runtime.compactionRateLimit)
   }

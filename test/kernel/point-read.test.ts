@@ -98,7 +98,7 @@ class Reader {
     const cache = this.#cache.view.address
     const { kernel } = shared
     const copied = kernel.point_read_batch(
-      ...([reads, keys.length, this.#state, cache, seqno, out, copyBytes] as const),
+      ...([reads, keys.length, this.#state, cache, 0, seqno, out, copyBytes] as const),
     )
     if (copied > copyBytes) throw new Error('more was copied than there is room for')
     const found = keys.map((key, i) => {

@@ -3,8 +3,7 @@
  * putting blocks in while others have to go. Which blocks go differs, so lookups of a cache that is too small are not
  * compared.
  */
-import { BlockCache } from '../../../src/shared/memory/block-cache.js'
-import { testWorkspace } from '../../../test/support/workspace.js'
+import { testCache, testWorkspace } from '../../../test/support/workspace.js'
 import { scramble } from '../entries.js'
 import { type Effort, operationsFor, type Row, race } from '../race.js'
 
@@ -48,10 +47,10 @@ export function cache(effort: Effort): Row[] {
   const block = shared.view(source, BLOCK_BYTES)
   const ownerOf = (i: number) => 1 + (i % OWNERS)
   const offsetOf = (i: number) => Math.floor(i / OWNERS) * 4096
-  const large = new BlockCache(shared, heap, 32 << 20)
+  const large = testCache(workspace, 32 << 20)
   const largeMap = new MapCache(BLOCKS * 2)
   for (let i = 0; i < BLOCKS; i++) {
-    large.insert(ownerOf(i), offsetOf(i), source, BLOCK_BYTES, false)
+    large.view.insert(ownerOf(i), offsetOf(i), source, BLOCK_BYTES, false)
     largeMap.insert(ownerOf(i), offsetOf(i), block)
   }
   const finds = (first: number) => {
@@ -60,7 +59,7 @@ export function cache(effort: Effort): Row[] {
     return [
       {
         ...{ name: 'kernel', operations },
-        operation: (i: number) => (large.find(ownerOf(at(i)), offsetOf(at(i))) === 0 ? 0 : 1),
+        operation: (i: number) => (large.view.find(ownerOf(at(i)), offsetOf(at(i))) === 0 ? 0 : 1),
       },
       {
         ...{ name: 'Map', operations },
@@ -73,7 +72,7 @@ export function cache(effort: Effort): Row[] {
     ...race({ family: 'cache', name: 'find, not there' }, finds(BLOCKS), rounds),
   ]
   large.dispose()
-  const small = new BlockCache(shared, heap, 4 << 20)
+  const small = testCache(workspace, 4 << 20)
   const smallMap = new MapCache(Math.floor((4 << 20) / BLOCK_BYTES))
   const operations = operationsFor(700, effort)
   let next = 0
@@ -82,7 +81,9 @@ export function cache(effort: Effort): Row[] {
       ...{ name: 'kernel', operations },
       operation: () => {
         next++
-        return small.insert(ownerOf(next), offsetOf(next), source, BLOCK_BYTES, false) === 0 ? 0 : 1
+        return small.view.insert(ownerOf(next), offsetOf(next), source, BLOCK_BYTES, false) === 0
+          ? 0
+          : 1
       },
     },
     {

@@ -32,13 +32,12 @@ import {
 import { type ReferenceState, readPoint } from '../../../src/shared/kernel/reference/point-read.js'
 import { runVersions } from '../../../src/shared/kernel/reference/run-cursor.js'
 import { scanVersions } from '../../../src/shared/kernel/reference/scan.js'
-import { BlockCache } from '../../../src/shared/memory/block-cache.js'
 import type { Workspace } from '../../../src/shared/memory/workspace.js'
 import { BlockProvider } from '../../../src/shared/table/block-provider.js'
 import { buildMemtable } from '../../../test/support/kernel-merge.js'
 import { Random } from '../../../test/support/random.js'
 import { TestStates } from '../../../test/support/states.js'
-import { place, testWorkspace } from '../../../test/support/workspace.js'
+import { place, testCache, testWorkspace } from '../../../test/support/workspace.js'
 import { entriesOf, keyOf } from '../entries.js'
 import { type Effort, mix, operationsFor, type Row, race } from '../race.js'
 
@@ -68,11 +67,11 @@ function smallTree(scale: number): SmallTree {
     return { level: i < 2 ? 0 : 6, tables: [states.table(versions, { filter })] }
   })
   const memtables = [buildMemtable(workspace, inMemory)]
-  const cache = new BlockCache(workspace.shared, workspace.heap, 16 << 20)
+  const cache = testCache(workspace, 16 << 20)
   return {
     workspace,
     view: { stateAddress: states.publish(memtables, runs), memtables, runs },
-    provider: new BlockProvider(workspace, states.loader, cache),
+    provider: new BlockProvider(workspace, states.loader, cache.view),
     plain: {
       memtables: [inMemory],
       runs: levels.map((versions, i) => {

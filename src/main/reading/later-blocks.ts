@@ -74,6 +74,10 @@ export class LaterBlocks implements BlockGiver {
     return this.#provider.cacheAddress
   }
 
+  get countersAddress(): number {
+    return this.#provider.countersAddress
+  }
+
   get epoch(): ThreadEpoch | undefined {
     return this.#provider.epoch
   }

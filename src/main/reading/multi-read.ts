@@ -158,6 +158,7 @@ export class MultiRead implements Disposable {
         count,
         stateAddress,
         cache,
+        provider.countersAddress,
         seqno,
         out,
         COPY_BYTES_MAX,

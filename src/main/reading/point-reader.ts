@@ -18,6 +18,7 @@ import {
   READ_ABSENT,
   READ_BYTES,
   READ_CACHE,
+  READ_COUNTERS,
   READ_FOUND,
   READ_FOUND_KIND,
   READ_FOUND_SEQNO,
@@ -88,6 +89,7 @@ export class PointReader {
     this.#key = heap.allocate(KEY_BYTES_MAX + 8)
     this.#row = provider.cache.hasRows ? new GrowingBuffer(heap, 4096) : undefined
     shared.setU32(this.#read + READ_CACHE, provider.cache.address)
+    shared.setU32(this.#read + READ_COUNTERS, provider.countersAddress)
     shared.setU32(this.#read + READ_KEY, this.#key)
   }
 

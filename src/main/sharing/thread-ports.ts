@@ -6,7 +6,7 @@
  */
 
 import threads, { MessageChannel, type MessagePort, threadId } from 'node:worker_threads'
-import { expose, type Remote, wrap } from 'comlink'
+import { expose, type Remote, transfer, wrap } from 'comlink'
 import { VarveError } from '../../shared/base/errors.js'
 
 export type { MessagePort, Remote }
@@ -56,6 +56,11 @@ export function receiveThreadMessages(receive: (message: unknown) => void): void
 export function answerCalls(port: MessagePort, target: object): void {
   expose(target, port)
   port.unref()
+}
+
+/** Bytes that a call is to take along instead of copying them: nobody here may use them again. */
+export function transferred(bytes: Uint8Array<ArrayBuffer>): Uint8Array {
+  return transfer(bytes, [bytes.buffer])
 }
 
 /** The other side of {@link answerCalls}. */

@@ -54,11 +54,10 @@ function blockMetrics(loads: number, loadBytes: number, cachedLoads: number): Bl
 }
 
 export function metricsOf(core: TreeCore): Metrics {
-  const { provider, counters, descriptors } = core
+  const { counters, descriptors } = core
   const [dataBlocks, indexBlocks, filterBlocks] = [WANTED_DATA, WANTED_INDEX, WANTED_FILTER].map(
     (kind) => {
-      const { loads, loadBytes, found } = provider.counts(kind)
-      return blockMetrics(loads, loadBytes, counters.cached(kind) + found)
+      return blockMetrics(counters.loads(kind), counters.loadBytes(kind), counters.cached(kind))
     },
   ) as [BlockMetrics, BlockMetrics, BlockMetrics]
   const { loads, loadBytes } = core.rangeTombstoneLoads

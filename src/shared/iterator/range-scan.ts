@@ -14,6 +14,7 @@ import {
   EVENT_OPERAND,
   EVENT_WANTS_BLOCK,
   KIND_VALUE,
+  MERGE_COUNTERS,
   MERGE_PREFIX,
   MERGE_RANGES,
   MERGE_REVERSE,
@@ -153,6 +154,7 @@ export class RangeScan {
     this.#ranges = this.#rangesOf(view)
     shared.setU32(merge + MERGE_RANGES, this.#ranges)
     shared.setU64(merge + MERGE_SEQNO, range.seqno)
+    shared.setU32(merge + MERGE_COUNTERS, giver.countersAddress ?? 0)
     shared.setU32(merge + MERGE_PREFIX, this.#placeProbe(range.probe))
     this.#openMerge()
     this.#initScan()

@@ -30,6 +30,8 @@ export interface GivenBlock extends LoadedBlock {
 export interface BlockGiver {
   /** The cache that cursors look into by themselves; 0 for none. */
   readonly cacheAddress: number
+  /** Where cursors count what they found there; nowhere where it is left out. */
+  readonly countersAddress?: number
   /** What the reader is in while it uses what the giver, or that cache, gives; none where no other thread fills it. */
   readonly epoch?: ThreadEpoch | undefined
   /** Undefined where the block is not at hand yet: the reader comes back when it is. */

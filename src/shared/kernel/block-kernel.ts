@@ -140,6 +140,7 @@ export interface BlockKernel {
     count: number,
     state: number,
     cache: number,
+    counters: number,
     seqno: number,
     out: number,
     capacity: number,

@@ -42,4 +42,6 @@ export const RUN_CURSOR_SEQNO = 88
 export const RUN_CURSOR_GAP = 96
 /** As MERGE_PREFIX. */
 export const RUN_CURSOR_PREFIX = 128
+/** As MERGE_COUNTERS. */
+export const RUN_CURSOR_COUNTERS = 132
 export const RUN_CURSOR_BYTES = 136

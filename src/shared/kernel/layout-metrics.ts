@@ -3,7 +3,8 @@
  * compilers, so it imports nothing and holds nothing but numeric constants.
  */
 
-// The counters of one tree, u64 each. Kernels raise them without a lock: a count may miss a few where threads meet.
+// What the reads of one thread have used of one tree, u64 each. That thread alone writes it: no two threads write one cache
+// line.
 /** Blocks found in the cache: data, index and filter blocks, in the order of WANTED_DATA, WANTED_INDEX, WANTED_FILTER. */
 export const COUNTERS_CACHED = 0
 /** Point reads that asked the filter of a table, and those that it kept from the table. */
@@ -15,9 +16,15 @@ export const COUNTERS_PREFIX_SKIPS = 64
 export const COUNTERS_ROW_HITS = 40
 /** Point reads that looked into a table. */
 export const COUNTERS_TABLE_READS = 48
-/** u32: the time, in seconds since 1970, as coarse as its clock ticks. */
-export const COUNTERS_NOW = 56
-export const COUNTERS_BYTES = 72
+/** Blocks that were loaded, and their bytes in the file, in the order of COUNTERS_CACHED. */
+export const COUNTERS_LOADS = 72
+export const COUNTERS_LOAD_BYTES = 96
+/** u32, of the tree's own counters, read by all threads: the time, in seconds since 1970, as coarse as its clock ticks. */
+export const COUNTERS_NOW = 128
+export const COUNTERS_BYTES = 192
+
+/** Threads other than the tree's own tell a table of every so many of their reads: once, for all of these. */
+export const COUNTERS_TABLE_SAMPLE = 64
 
 // How a block enters the cache.
 /** It must prove itself. */

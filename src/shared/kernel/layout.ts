@@ -184,7 +184,9 @@ export const MERGE_RANGES = 24
 export const MERGE_SEQNO = 32
 /** Address of the XXH3-64 of a prefix that every wanted key has; 0: none. Tables without it are passed over. */
 export const MERGE_PREFIX = 28
-export const MERGE_BYTES = 40
+/** Where the thread that reads counts (layout-metrics.ts); 0: nowhere. */
+export const MERGE_COUNTERS = 40
+export const MERGE_BYTES = 48
 
 // What the loops over a merge return to the calling thread.
 export const EVENT_DONE = 0
@@ -269,15 +271,15 @@ export const TABLE_RESTRICTION_LENGTH = 72
 export const TABLE_RANGES = 76
 /** A compact filter over the prefixes of the keys, or 0: ask nothing. */
 export const TABLE_PREFIX_FILTER = 80
-/** The counters of its tree (layout-metrics.ts), or 0. */
+/** The counters of its tree (layout-metrics.ts), those of the thread that owns it; or 0. */
 export const TABLE_COUNTERS = 84
 /** u64: the table's id; and the path of its file, UTF-8: any thread opens it for itself. */
 export const TABLE_ID = 88
 export const TABLE_PATH = 96
 export const TABLE_PATH_LENGTH = 100
 /**
- * u64: how many point reads looked into the table; and u32: when the last did, in seconds since 1970. In a cache line of
- * their own: what is written while other threads read the rest.
+ * u64: how many point reads looked into the table, about where several threads read; and u32: when the last did, in seconds
+ * since 1970. In a cache line of their own: what is written while other threads read the rest.
  */
 export const TABLE_READS = 128
 export const TABLE_LAST_ACCESS = 136
@@ -346,6 +348,8 @@ export const READ_OUTCOME = 88
 export const READ_FOUND_LEVEL = 92
 /** The table whose block the best answer lies in; 0 for a memtable's and a cached row's. */
 export const READ_FOUND_TABLE = 96
+/** Where the thread that reads counts (layout-metrics.ts); 0: nowhere. */
+export const READ_COUNTERS = 100
 export const READ_BYTES = 104
 
 export const READ_ABSENT = 0

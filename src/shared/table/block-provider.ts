@@ -5,6 +5,7 @@
  * I1: a block that comes from the cache equals what a fresh read would give.
  */
 import { BLOCK_TYPE_FILTER, WANTED_DATA, WANTED_FILTER, WANTED_INDEX } from '../kernel/layout.js'
+import { COUNTERS_CACHED, COUNTERS_LOAD_BYTES, COUNTERS_LOADS } from '../kernel/layout-metrics.js'
 import type { CacheView } from '../memory/cache-view.js'
 import type { ThreadEpoch } from '../memory/epochs.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
@@ -21,11 +22,10 @@ export interface ProvidedBlock extends LoadedBlock {
   readonly isCached: boolean
 }
 
-/** Blocks of one kind that were asked for here: loaded, and found in the cache. */
-interface BlockCounts {
-  loads: number
-  loadBytes: number
-  found: number
+/** The thread that a provider is for. */
+export interface ProviderThread {
+  readonly epoch?: ThreadEpoch
+  readonly counters?: number
 }
 
 /** A cached filter partition starts with its length (0: it excludes nothing), padded to 8 bytes. */
@@ -34,17 +34,21 @@ const FILTER_PREFIX_BYTES = 8
 export class BlockProvider {
   /** What its thread is to be in while it uses what the cache gives. */
   readonly epoch: ThreadEpoch | undefined
+  /** Where what was found and loaded is counted (kernel/layout-metrics.ts); 0: nowhere. */
+  readonly countersAddress: number
   readonly #workspace: Workspace
   readonly #loader: BlockLoader
   readonly #cache: CacheView
   readonly #filterBuffer: GrowingBuffer
-  /** By WANTED_* kind. */
-  readonly #counts: BlockCounts[] = Array.from({ length: 3 }, () => {
-    return { loads: 0, loadBytes: 0, found: 0 }
-  })
 
-  constructor(workspace: Workspace, loader: BlockLoader, cache: CacheView, epoch?: ThreadEpoch) {
+  constructor(
+    workspace: Workspace,
+    loader: BlockLoader,
+    cache: CacheView,
+    { epoch, counters = 0 }: ProviderThread = {},
+  ) {
     this.epoch = epoch
+    this.countersAddress = counters
     this.#workspace = workspace
     this.#loader = loader
     this.#cache = cache
@@ -69,7 +73,7 @@ export class BlockProvider {
   find(table: ViewTable, kind: WantedKind, offset: number): ProvidedBlock | undefined {
     const found = this.#cache.find(table.owner, offset)
     if (found === 0) return undefined
-    this.#count(kind).found++
+    this.#count(COUNTERS_CACHED + 8 * kind, 1)
     return { address: found, length: this.#lengthOf(found, kind), isCached: true }
   }
 
@@ -82,26 +86,23 @@ export class BlockProvider {
     bytes?: Uint8Array,
   ): ProvidedBlock {
     const { address, length } = this.#load(table, kind, offset, size, bytes)
-    const counts = this.#count(kind)
-    counts.loads++
-    counts.loadBytes += size
+    this.#count(COUNTERS_LOADS + 8 * kind, 1)
+    this.#count(COUNTERS_LOAD_BYTES + 8 * kind, size)
     const isMetadata = kind !== WANTED_DATA
     const cached = this.#cache.insert(table.owner, offset, address, length, isMetadata)
     if (cached === 0) return { address, length, isCached: false }
     return { address: cached, length, isCached: true }
   }
 
-  /** What was asked for here; kernels count for themselves what they find. */
-  counts(kind: WantedKind): Readonly<BlockCounts> {
-    return this.#count(kind)
-  }
-
   dispose(): void {
     this.#filterBuffer.dispose()
   }
 
-  #count(kind: WantedKind): BlockCounts {
-    return this.#counts[kind] as BlockCounts
+  #count(field: number, amount: number): void {
+    if (this.countersAddress === 0) return
+    const { shared } = this.#workspace
+    const address = this.countersAddress + field
+    shared.setU64(address, shared.getU64(address) + amount)
   }
 
   /** Resident blocks and indexes tell their length at the same place; filters in front. */

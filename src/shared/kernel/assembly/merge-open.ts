@@ -10,6 +10,7 @@ import {
   EVENT_DONE,
   EVENT_WANTS_BLOCK,
   MEMTABLE_CURSOR_BYTES,
+  MERGE_COUNTERS,
   MERGE_HEAP,
   MERGE_PREFIX,
   MERGE_RANGES,
@@ -37,6 +38,7 @@ import {
 import {
   RUN_CURSOR_BYTES,
   RUN_CURSOR_CACHE,
+  RUN_CURSOR_COUNTERS,
   RUN_CURSOR_END,
   RUN_CURSOR_END_LENGTH,
   RUN_CURSOR_PINNED_BLOCK,
@@ -97,6 +99,7 @@ export function merge_open(merge: usize, state: usize, cache: usize, end: usize,
     store<u32>(cursor, load<u32>(merge, MERGE_RANGES), RUN_CURSOR_RANGES)
     store<u64>(cursor, load<u64>(merge, MERGE_SEQNO), RUN_CURSOR_SEQNO)
     store<u32>(cursor, load<u32>(merge, MERGE_PREFIX), RUN_CURSOR_PREFIX)
+    store<u32>(cursor, load<u32>(merge, MERGE_COUNTERS), RUN_CURSOR_COUNTERS)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_BLOCK)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_INDEX)
     cursor += RUN_CURSOR_BYTES

@@ -17,6 +17,7 @@ import {
   READ_ABSENT,
   READ_BYTES,
   READ_CACHE,
+  READ_COUNTERS,
   READ_FOUND,
   READ_FOUND_KIND,
   READ_FOUND_LEVEL,
@@ -80,6 +81,7 @@ import {
   COUNTERS_NOW,
   COUNTERS_ROW_HITS,
   COUNTERS_TABLE_READS,
+  COUNTERS_TABLE_SAMPLE,
   ROW_CACHE_HASH_BITS,
   ROW_CACHE_KEY,
   ROW_CACHE_KEY_LENGTH,
@@ -124,13 +126,19 @@ function filter_contains(kind: u32, filter: usize, hash: u64): bool {
   return kind == FILTER_BURR ? burr_contains(filter, hash) : ribbon_contains(filter, hash)
 }
 
+// @ts-ignore: decorator
+@inline
+function counters_of(read: usize): usize {
+  return <usize>load<u32>(read, READ_COUNTERS)
+}
+
 /** A block of `table` at `offset`, of a WANTED_* kind, where the cache holds it; or 0. */
 function find_block(read: usize, table: usize, kind: u32, offset: u64): usize {
   const cache = <usize>load<u32>(read, READ_CACHE)
   const cached = cache_find(cache, load<u32>(table, TABLE_OWNER), offset)
   if (cached == 0) return 0
   store<u64>(cache, load<u64>(cache, VIEW_HITS) + 1, VIEW_HITS)
-  count_for(table, (<usize>kind << 3) + COUNTERS_CACHED)
+  count_for(counters_of(read), (<usize>kind << 3) + COUNTERS_CACHED)
   return cached
 }
 
@@ -173,17 +181,17 @@ function covering_table(run: usize, key: usize, keyLength: i32): usize {
 // @ts-ignore: decorator
 /** Counts an answer of a table's filter, and passes it on as READ_PRESENT for "maybe" or READ_ABSENT. */
 @inline
-function note_filter(table: usize, isMaybe: bool): i32 {
-  count_for(table, COUNTERS_FILTER_QUERIES)
+function note_filter(read: usize, isMaybe: bool): i32 {
+  count_for(counters_of(read), COUNTERS_FILTER_QUERIES)
   if (isMaybe) return READ_PRESENT
-  count_for(table, COUNTERS_FILTER_SKIPS)
+  count_for(counters_of(read), COUNTERS_FILTER_SKIPS)
   return READ_ABSENT
 }
 
 /** Asks one partition of a filter. An empty one excludes nothing; the loader stores its length in front. */
-function ask_partition(read: usize, table: usize, kind: u32, partition: usize): i32 {
+function ask_partition(read: usize, kind: u32, partition: usize): i32 {
   const isMaybe = load<u32>(partition) == 0 || filter_contains(kind, partition + 8, filter_hash(read))
-  return note_filter(table, isMaybe)
+  return note_filter(read, isMaybe)
 }
 
 /** Asks the table's filter: READ_ABSENT, READ_PRESENT for "maybe", or READ_WANTS_BLOCK for a partition. */
@@ -193,14 +201,14 @@ function ask_filter(read: usize, table: usize, key: usize, keyLength: i32): i32 
   const partitions = <usize>load<u32>(table, TABLE_FILTER_INDEX)
   if (partitions == 0) {
     const filter = <usize>load<u32>(table, TABLE_FILTER)
-    return note_filter(table, filter_contains(kind, filter, filter_hash(read)))
+    return note_filter(read, filter_contains(kind, filter, filter_hash(read)))
   }
   const number = index_search(partitions, key, keyLength, u64.MAX_VALUE)
-  if (number == load<i32>(partitions, INDEX_COUNT)) return note_filter(table, false)
+  if (number == load<i32>(partitions, INDEX_COUNT)) return note_filter(read, false)
   const record = index_record(partitions, number)
   const filter = find_block(read, table, WANTED_FILTER, load<u64>(record, INDEX_RECORD_OFFSET))
   if (filter == 0) return want_block(read, table, WANTED_FILTER, record)
-  return ask_partition(read, table, kind, filter)
+  return ask_partition(read, kind, filter)
 }
 
 /** Books the entry of `block` as the best answer if it is the key's and newer than what was found. */
@@ -238,7 +246,7 @@ function take_row(read: usize, table: usize, key: usize, keyLength: i32): bool {
   if (!equal_bytes(row + ROW_CACHE_KEY, key, keyLength)) return false
   const seqno = load<u64>(row, ROW_CACHE_SEQNO)
   if (seqno >= load<u64>(read, READ_SEQNO)) return false
-  count_for(table, COUNTERS_ROW_HITS)
+  count_for(counters_of(read), COUNTERS_ROW_HITS)
   if (load<u32>(read, READ_FOUND) != 0 && load<u64>(read, READ_FOUND_SEQNO) >= seqno) return true
   store<u32>(read, 1, READ_FOUND)
   store<u32>(read, load<u32>(row, ROW_CACHE_KIND), READ_FOUND_KIND)
@@ -250,14 +258,24 @@ function take_row(read: usize, table: usize, key: usize, keyLength: i32): bool {
 }
 
 // @ts-ignore: decorator
-/** Counts a read that looks into the table. */
+/**
+ * Counts a read that looks into the table. The thread of the tree tells the table of each. Others would take its cache line
+ * from each other: they tell it of every so many, and the time where that is another one.
+ */
 @inline
-function note_read(table: usize): void {
-  const counters = <usize>load<u32>(table, TABLE_COUNTERS)
+function note_read(read: usize, table: usize): void {
+  const counters = counters_of(read)
   if (counters == 0) return
-  store<u64>(table, load<u64>(table, TABLE_READS) + 1, TABLE_READS)
-  store<u32>(table, load<u32>(counters, COUNTERS_NOW), TABLE_LAST_ACCESS)
-  store<u64>(counters, load<u64>(counters, COUNTERS_TABLE_READS) + 1, COUNTERS_TABLE_READS)
+  const count = load<u64>(counters, COUNTERS_TABLE_READS) + 1
+  store<u64>(counters, count, COUNTERS_TABLE_READS)
+  const own = <usize>load<u32>(table, TABLE_COUNTERS)
+  if (own == counters) {
+    store<u64>(table, load<u64>(table, TABLE_READS) + 1, TABLE_READS)
+  } else if (count % COUNTERS_TABLE_SAMPLE == 0) {
+    store<u64>(table, load<u64>(table, TABLE_READS) + COUNTERS_TABLE_SAMPLE, TABLE_READS)
+  }
+  const now = load<u32>(own, COUNTERS_NOW)
+  if (load<u32>(table, TABLE_LAST_ACCESS) != now) store<u32>(table, now, TABLE_LAST_ACCESS)
 }
 
 // @ts-ignore: decorator
@@ -278,12 +296,12 @@ function ask_table(read: usize, table: usize, key: usize, keyLength: i32): i32 {
   if (load<u64>(table, TABLE_GLOBAL_SEQNO) >= seqno) return READ_PRESENT
   const hasRows = load<u32>(<usize>load<u32>(read, READ_CACHE), VIEW_HAS_ROWS) != 0
   if (hasRows && take_row(read, table, key, keyLength)) {
-    note_read(table)
+    note_read(read, table)
     return READ_PRESENT
   }
   const asked = ask_filter(read, table, key, keyLength)
   if (asked != READ_PRESENT) return asked == READ_ABSENT ? READ_PRESENT : asked
-  note_read(table)
+  note_read(read, table)
   return search_table(read, table, key, keyLength)
 }
 
@@ -317,9 +335,9 @@ function resume_table(read: usize, block: usize, key: usize, keyLength: i32): i3
   const kind = load<u32>(read, READ_WANTED_KIND)
   if (kind == WANTED_INDEX) return search_index(read, table, block, key, keyLength)
   if (kind == WANTED_FILTER) {
-    const asked = ask_partition(read, table, load<u32>(table, TABLE_FILTER_KIND), block)
+    const asked = ask_partition(read, load<u32>(table, TABLE_FILTER_KIND), block)
     if (asked == READ_ABSENT) return READ_PRESENT
-    note_read(table)
+    note_read(read, table)
     return search_table(read, table, key, keyLength)
   }
   take_entry(read, table, block, key, keyLength, local_seqno(read, table))
@@ -404,6 +422,7 @@ export function point_read_batch(
   count: i32,
   state: usize,
   cache: usize,
+  counters: usize,
   seqno: f64,
   out: usize,
   capacity: u32,
@@ -414,6 +433,7 @@ export function point_read_batch(
     const read = reads + <usize>i * READ_BYTES
     store<u32>(read, <u32>state, READ_STATE)
     store<u32>(read, <u32>cache, READ_CACHE)
+    store<u32>(read, <u32>counters, READ_COUNTERS)
     store<u64>(read, limit, READ_SEQNO)
     store<u32>(read, 0, READ_HAS_HASH)
     store<u32>(read, 0, READ_RUN)

@@ -47,6 +47,7 @@ import {
   RUN_CURSOR_BOUND,
   RUN_CURSOR_BOUND_LENGTH,
   RUN_CURSOR_CACHE,
+  RUN_CURSOR_COUNTERS,
   RUN_CURSOR_END,
   RUN_CURSOR_END_LENGTH,
   RUN_CURSOR_GAP,
@@ -218,7 +219,7 @@ function is_hidden(cursor: usize, table: usize): bool {
   if ((load<u32>(table, TABLE_FLAGS) & TABLE_NO_ENTRIES) != 0) return true
   const prefix = <usize>load<u32>(cursor, RUN_CURSOR_PREFIX)
   if (prefix != 0 && !may_have_prefix(table, load<u64>(prefix))) {
-    count_for(table, COUNTERS_PREFIX_SKIPS)
+    count_for(<usize>load<u32>(cursor, RUN_CURSOR_COUNTERS), COUNTERS_PREFIX_SKIPS)
     return true
   }
   const ranges = <usize>load<u32>(cursor, RUN_CURSOR_RANGES)
@@ -354,7 +355,8 @@ function proceed(cursor: usize, source: usize, given: usize, isFresh: bool): voi
       block = pin_block(cursor, table, field, record, fresh)
       if (block != 0 && !fresh) {
         store<u64>(cache, load<u64>(cache, VIEW_HITS) + 1, VIEW_HITS)
-        count_for(table, COUNTERS_CACHED + (isPartition ? WANTED_INDEX << 3 : WANTED_DATA))
+        const counters = <usize>load<u32>(cursor, RUN_CURSOR_COUNTERS)
+        count_for(counters, COUNTERS_CACHED + (isPartition ? WANTED_INDEX << 3 : WANTED_DATA))
       }
       fresh = false
     }
