@@ -185,7 +185,6 @@ class Run implements Processor {
     this.#accesses++
     const state = this.#state
     if (this.#bufferMax === 0) {
-      if (atomic === 0) throw new Error('a model with plain stores says how many may wait')
       state[word] = value
       return
     }

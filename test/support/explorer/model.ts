@@ -110,7 +110,7 @@ export class Model {
   readonly always: NamedProperty[] = []
   readonly atEnd: NamedProperty[] = []
 
-  /** @param bufferedStores how many stores of a thread may wait; 0 where all accesses are atomic */
+  /** @param bufferedStores how many stores of a thread may wait; 0 where all of them are visible at once */
   constructor(
     readonly name: string,
     readonly bufferedStores = 0,

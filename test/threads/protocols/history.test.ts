@@ -1,7 +1,8 @@
 /**
  * Reading at the newest seqno, every order of steps: the look of a reader (HISTORY, visible seqno, HISTORY again:
- * memory/share-words.ts I1) against an owner that writes, rotates its memtable and clears its tree. Nothing written below the
- * seqno that was seen is missed, nothing cleared comes back, the seqno never goes back, and a HISTORY that is read is whole.
+ * memory/share-words.ts I1) against an owner that writes, rotates its memtable and clears its tree. Nothing written below
+ * the seqno that was seen is missed, nothing cleared comes back, the seqno never goes back, and a HISTORY that is read is
+ * whole.
  */
 import t from 'tap'
 import { caught, holds } from '../../support/explorer/canaries.js'

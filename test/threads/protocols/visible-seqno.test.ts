@@ -1,7 +1,7 @@
 /**
  * The visible seqno in three words, every order of steps: `ShareWords.setVisible` against `ShareWords.visible` of
- * memory/share-words.ts. Words hold 0 … 3 here, so that low words overflow all the time. What is read must have been visible
- * at some moment of the reading.
+ * memory/share-words.ts. Words hold 0 … 3 here, so that low words overflow all the time. What is read must have been
+ * visible at some moment of the reading.
  */
 import t from 'tap'
 import { caught, holds } from '../../support/explorer/canaries.js'
