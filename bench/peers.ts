@@ -21,10 +21,10 @@ import type { Contestant } from './macro/contestant.js'
 import { contestant, ENGINES, NATIVE } from './macro/contestants.js'
 import { type Measurement, samplingCostNs } from './macro/meter.js'
 import { commandLine, toCount, toList } from './macro/options.js'
-import { formatDetails, formatPeers, formatVerdicts } from './macro/peer-tables.js'
+import { detailLines, peerLines, verdictLines } from './macro/peer-tables.js'
 import { peersPage } from './macro/peers-page.js'
 import { Progress } from './macro/progress.js'
-import { machine } from './macro/report.js'
+import { align, machine } from './macro/report.js'
 import { judge, OWN } from './targets.js'
 
 export interface PeerOptions {
@@ -227,7 +227,8 @@ async function main(): Promise<void> {
   else {
     const minutes = ((performance.now() - began) / 60_000).toFixed(1)
     console.log(`${about.machine}\n${about.command}, ${about.date}, ${minutes} minutes`)
-    console.log(`\n${formatPeers(rows)}\n\n${formatDetails(rows)}\n\n${formatVerdicts(verdicts)}`)
+    for (const table of [peerLines(rows), detailLines(rows), verdictLines(verdicts)])
+      console.log(`\n${align(table)}`)
     const installed = new Set(rows.map(({ engine }) => engine))
     const missing = ENGINES.filter((name) => !installed.has(name))
     if (missing.length > 0)

@@ -19,7 +19,7 @@ import { taste } from './macro/ledger.js'
 import { Meter, TURN, turn } from './macro/meter.js'
 import { commandLine, toCount } from './macro/options.js'
 import { Progress } from './macro/progress.js'
-import { align, machine } from './macro/report.js'
+import { align, machine, markdown } from './macro/report.js'
 
 const KEY_BYTES = 16
 const VALUE_BYTES = 100
@@ -213,12 +213,14 @@ function exponent(from: ScalingRow, to: ScalingRow, curve: Curve): number {
   return Math.log(to[curve] / from[curve]) / Math.log(to.num / from.num)
 }
 
-export function formatScaling(rows: readonly ScalingRow[]): string {
+export function scalingLines(rows: readonly ScalingRow[]): string[][] {
   const figure = (value: number): string =>
     value >= 100 ? Math.round(value).toLocaleString('en-US') : value.toFixed(1)
   const last = rows.at(-1)
   const decade = rows.findLast(({ num }) => last !== undefined && num <= last.num / 10) ?? rows[0]
-  const lines = [['', ...rows.map(({ num }) => num.toLocaleString('en-US')), 'n^', ' expected']]
+  const lines = [
+    ['', ...rows.map(({ num }) => num.toLocaleString('en-US')), 'grows by n^', 'expected'],
+  ]
   for (const [name, { order, unit }] of Object.entries(CURVES)) {
     const curve = name as Curve
     const grown =
@@ -226,12 +228,14 @@ export function formatScaling(rows: readonly ScalingRow[]): string {
         ? '-'
         : exponent(decade, last, curve).toFixed(2)
     const label = `${curve.replace(/Ms$|Mib$/, '')}, ${unit}`
-    lines.push([label, ...rows.map((row) => figure(row[curve])), grown, ` ${order}`])
+    lines.push([label, ...rows.map((row) => figure(row[curve])), grown, order])
   }
   lines.push(['tables', ...rows.map(({ tables }) => String(tables)), '', ''])
   lines.push(['sorted runs', ...rows.map(({ runs }) => String(runs)), '', ''])
-  return align(lines)
+  return lines
 }
+
+const PICTURES = ['scaling-operations', 'scaling-entries', 'scaling-open', 'scaling-memory']
 
 /** Pictures by file name. */
 export async function plotScaling(
@@ -250,12 +254,13 @@ export async function plotScaling(
     draw(lineChart({ title, subtitle }, { x: 'entries', y }, points(curves)))
   const entry: Curve[] = ['insert', 'get', 'missing', 'seek']
   const bulk: Curve[] = ['scan', 'flush', 'compaction']
-  return [
-    ['scaling-operations.svg', await chart('cost of an operation', 'nanoseconds', entry)],
-    ['scaling-entries.svg', await chart('cost of an entry', 'nanoseconds an entry', bulk)],
-    ['scaling-open.svg', await chart('opening', 'milliseconds', ['openMs'])],
-    ['scaling-memory.svg', await chart('resident memory', 'MiB', ['rssMib'])],
+  const charts = [
+    await chart('cost of an operation', 'nanoseconds', entry),
+    await chart('cost of an entry', 'nanoseconds an entry', bulk),
+    await chart('opening', 'milliseconds', ['openMs']),
+    await chart('resident memory', 'MiB', ['rssMib']),
   ]
+  return PICTURES.map((name, i) => [`${name}.svg`, charts[i] as string])
 }
 
 /** From one number to another, three to a decade. */
@@ -285,12 +290,17 @@ async function main(): Promise<void> {
     progress.show(++done, sizes.length, `${sizes[done] ?? ''} entries`),
   )
   progress.clear()
-  console.log(`${about.machine}\n${about.command}, ${about.date}\n\n${formatScaling(rows)}`)
+  console.log(`${about.machine}\n${about.command}, ${about.date}\n\n${align(scalingLines(rows))}`)
   const { out } = values
   if (out === undefined) return
   mkdirSync(out, { recursive: true })
   const lines = [{ about }, ...rows].map((line) => `${JSON.stringify(line)}\n`)
   writeFileSync(join(out, 'scaling.jsonl'), lines.join(''))
+  writeFileSync(
+    join(out, 'scaling.md'),
+    `# How costs grow\n\n\`${about.command}\`, ${about.machine}, ${about.date}. The exponent is that of the last decade.\n\n` +
+      `${markdown(scalingLines(rows))}\n\n${PICTURES.map((name) => `![${name}](${name}.svg)`).join('\n')}\n`,
+  )
   const subtitle = [about.command, `${about.machine}, ${about.date}`]
   for (const [name, svg] of await plotScaling(rows, subtitle)) writeFileSync(join(out, name), svg)
 }

@@ -56,7 +56,9 @@ export class KeySpace {
     this.valueBytes = valueBytes
     this.#seed = scramble(seed)
     this.#key = Buffer.alloc(keyBytes, 0x30)
-    this.#missing = Buffer.alloc(keyBytes + 1, '.')
+    this.#missing = Buffer.alloc(keyBytes + 1, 0x30)
+      .fill(0, 0, 4)
+      .fill('.', keyBytes)
     const random = new Random(seed)
     let count = VALUE_COUNT_MAX
     while (count > VALUE_COUNT_MIN && count * valueBytes > VALUES_BYTES_MAX) count /= 2
@@ -74,7 +76,7 @@ export class KeySpace {
 
   /** A key that is absent and lies right after key `number`, as db_bench makes it: one byte longer. Overwritten as well. */
   missingKey(number: number): Buffer {
-    this.key(number, 'sequential').copy(this.#missing)
+    put32(this.#missing, 4, number)
     return this.#missing
   }
 

@@ -4,7 +4,7 @@
  * every thousand that does the work of all would else be seen always or never. The longest stretch between two samples
  * tells of slow operations that were not drawn, so that the maximum is not one of the samples only.
  *
- * Every {@link TURN} operations the event loop has a turn, as in a program that does other things too: how long it had to
+ * Every {@link TURN} short operations the event loop has a turn, as in a program that does other things too: how long it had to
  * wait for one is measured with the rest. On Linux the meter also tells the processor time of the main thread, which a busy
  * machine disturbs far less than the wall clock, and the bytes that the process gave to the system to write.
  */
@@ -128,21 +128,25 @@ export class Meter {
     this.#start = performance.now()
   }
 
-  /** Times `count` operations, whose results go into the checksum. */
+  /**
+   * Times `count` operations, whose results go into the checksum.
+   * @param turnEvery operations between turns of the event loop; fewer where an operation is long
+   */
   static async each(
     name: string,
     count: number,
     operation: (i: number) => Result,
+    turnEvery = TURN,
   ): Promise<Measurement> {
     const meter = new Meter(name)
     for (let i = 0; i < count; ) {
-      i = meter.#burst(i, Math.min(count, i + TURN - (i % TURN)), operation)
+      i = meter.#burst(i, Math.min(count, i + turnEvery - (i % turnEvery)), operation)
       if (meter.#pending !== undefined) {
         meter.#checksum = mix(meter.#checksum, await meter.#pending)
         meter.#pending = undefined
         if (i - 1 === meter.#sampleAt) meter.#endSample(i - 1)
       }
-      if (i % TURN === 0) {
+      if (i % turnEvery === 0) {
         await turn()
         // The turn belongs to no operation.
         meter.#sampleEnd = 0

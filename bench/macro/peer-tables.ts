@@ -2,7 +2,7 @@
 import type { PeerRow } from '../peers.js'
 import type { Verdict } from '../targets.js'
 import type { Measurement } from './meter.js'
-import { align, medianOf, whole } from './report.js'
+import { medianOf, whole } from './report.js'
 
 /** Medians by part, workload and engine, in the order in which they were run. */
 export function mediansByEngine(
@@ -24,7 +24,7 @@ export function mediansByEngine(
 }
 
 /** Nanoseconds an operation, and how many times varve's. */
-export function formatPeers(rows: readonly PeerRow[]): string {
+export function peerLines(rows: readonly PeerRow[]): string[][] {
   const engines = [...new Set(rows.map(({ engine }) => engine))]
   const lines = [['ns/op (times varve)', ...engines]]
   for (const [key, found] of mediansByEngine(rows)) {
@@ -39,7 +39,7 @@ export function formatPeers(rows: readonly PeerRow[]): string {
       }),
     ])
   }
-  return align(lines)
+  return lines
 }
 
 const microseconds = (nanoseconds: number | undefined): string =>
@@ -49,7 +49,7 @@ const mib = (bytes: number | undefined): string =>
 const fixed = (value: number | undefined): string => (value === undefined ? '-' : value.toFixed(2))
 
 /** Everything else that is measured. */
-export function formatDetails(rows: readonly PeerRow[]): string {
+export function detailLines(rows: readonly PeerRow[]): string[][] {
   const lines = [
     [
       ...['workload, engine', 'p50 us', 'p99 us', 'p99.9 us', 'max us', 'loop p99.9 ms'],
@@ -67,7 +67,7 @@ export function formatDetails(rows: readonly PeerRow[]): string {
       ])
     }
   }
-  return align(lines)
+  return lines
 }
 
 const UNITS: Readonly<Partial<Record<keyof Measurement, (value: number) => string>>> = {
@@ -79,10 +79,10 @@ const UNITS: Readonly<Partial<Record<keyof Measurement, (value: number) => strin
   spaceAmplification: (value) => `stores ${value.toFixed(2)} x`,
 }
 
-export const VERDICT_HEAD = ['workload', 'varve', 'against', 'it', 'ratio', 'target', 'met']
+const VERDICT_HEAD = ['workload', 'varve', 'against', 'it', 'ratio', 'target', 'met']
 
 /** The cells of one target: what was reached beside it. */
-export function verdictCells(verdict: Verdict): string[] {
+function verdictCells(verdict: Verdict): string[] {
   const { workload, figure, against, factor, own, other, ratio, isMet } = verdict
   const shown = (value: number | undefined): string =>
     value === undefined ? '-' : (UNITS[figure]?.(value) ?? String(value))
@@ -97,6 +97,7 @@ export function verdictCells(verdict: Verdict): string[] {
   ]
 }
 
-export function formatVerdicts(verdicts: readonly Verdict[]): string {
-  return align([VERDICT_HEAD, ...verdicts.map(verdictCells)])
+/** Every target, and what was reached beside it. */
+export function verdictLines(verdicts: readonly Verdict[]): string[][] {
+  return [VERDICT_HEAD, ...verdicts.map(verdictCells)]
 }

@@ -2,13 +2,8 @@
 import type { PeerOptions, PeerRow } from '../peers.js'
 import type { Verdict } from '../targets.js'
 import { type Bar, barChart, draw } from './charts.js'
-import {
-  formatDetails,
-  formatPeers,
-  mediansByEngine,
-  VERDICT_HEAD,
-  verdictCells,
-} from './peer-tables.js'
+import { detailLines, mediansByEngine, peerLines, verdictLines } from './peer-tables.js'
+import { align, markdown } from './report.js'
 
 export interface About {
   readonly command: string
@@ -55,7 +50,49 @@ export async function peersPage(
     }
     pictures.push([`${name}.svg`, await draw(barChart(titles, 'operations a second', bars))])
   }
-  return [...pictures, ['peers.html', html(about, rows, verdicts, pictures)]]
+  return [
+    ...pictures,
+    ['peers.html', html(about, rows, verdicts, pictures)],
+    ['peers.md', page(about, rows, verdicts, pictures)],
+  ]
+}
+
+function setting({ options, samplingNs }: About): string {
+  const { num, numSteady, rounds, cacheBytes } = options
+  const [entries, steady] = [num, numSteady].map((count) => count.toLocaleString('en-US'))
+  return (
+    `${entries} entries of 16 + 100 bytes (steady: ${steady}), block cache ${cacheBytes / 2 ** 20} MiB, medians of ` +
+    `${rounds} rounds, nothing synced on a write; sampling latencies adds ${samplingNs.toFixed(0)} ns to an operation.`
+  )
+}
+
+/** The page that other pages of the documentation link to. */
+function page(
+  about: About,
+  rows: readonly PeerRow[],
+  verdicts: readonly Verdict[],
+  pictures: readonly [string, string][],
+): string {
+  return `# varve and its peers
+
+\`${about.command}\`, ${about.machine}, ${about.date}. ${setting(about)}
+
+## Targets
+
+A ratio is the median of the rounds' ratios; above 1 varve is better.
+
+${markdown(verdictLines(verdicts))}
+
+## Side by side
+
+${markdown(peerLines(rows))}
+
+${pictures.map(([name]) => `![${name.replace('.svg', '')}](${name})`).join('\n')}
+
+## Latencies, memory, bytes
+
+${markdown(detailLines(rows))}
+`
 }
 
 const escaped = (text: string): string =>
@@ -69,7 +106,6 @@ function html(
 ): string {
   const row = (cells: readonly string[], tag: string): string =>
     `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`
-  const { num, numSteady, rounds, cacheBytes } = about.options
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -82,18 +118,18 @@ pre { overflow-x: auto; font-size: 12px }
 </style>
 <h1>varve and its peers</h1>
 <p><code>${escaped(about.command)}</code><br>${escaped(about.machine)}, ${about.date}</p>
-<p>${num.toLocaleString('en-US')} entries of 16 + 100 bytes (steady: ${numSteady.toLocaleString('en-US')}), block cache
-${cacheBytes / 2 ** 20} MiB, medians of ${rounds} rounds, nothing synced on a write.</p>
+<p>${setting(about)}</p>
 <h2>Targets</h2>
 <table>
-${row(VERDICT_HEAD, 'th')}
-${verdicts.map((verdict) => row(verdictCells(verdict), 'td')).join('\n')}
+${verdictLines(verdicts)
+  .map((cells, i) => row(cells, i === 0 ? 'th' : 'td'))
+  .join('\n')}
 </table>
 <h2>Pictures</h2>
 ${pictures.map(([, svg]) => svg).join('\n')}
 <h2>Figures</h2>
-<pre>${escaped(formatPeers(rows))}</pre>
-<pre>${escaped(formatDetails(rows))}</pre>
+<pre>${escaped(align(peerLines(rows)))}</pre>
+<pre>${escaped(align(detailLines(rows)))}</pre>
 </html>
 `
 }

@@ -58,6 +58,15 @@ export function align(lines: readonly (readonly string[])[]): string {
     .join('\n')
 }
 
+/** The same as a table of Markdown. */
+export function markdown(lines: readonly (readonly string[])[]): string {
+  const [head = [], ...rows] = lines
+  const row = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  const rule = head.map((_, i) => (i === 0 ? '---' : '---:'))
+  return [row(head), row(rule), ...rows.map(row)].join('\n')
+}
+
 const HEAD = ['workload', 'ns/op', 'ops/s', 'p50', 'p99', 'p99.9', 'max', 'cpu', 'MB/s', 'checksum']
 
 /** The table of medians. */

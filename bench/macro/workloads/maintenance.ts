@@ -7,7 +7,10 @@ import { check, type Job, type Workload } from './workload.js'
 export const FLUSH_ENTRIES_MAX = 300_000
 const OPENS = 5
 
+/** Fills the store; a first flush brings the worker up, which other engines' threads are from the start. */
 async function load({ store, space, num, seed, ledger }: Job): Promise<void> {
+  await store.put(space.key(0, 'sequential'), space.value(0))
+  await store.flush?.()
   let count = 0
   for (const number of shuffled(num, seed)) {
     await store.put(space.key(number, 'sequential'), space.value(number))

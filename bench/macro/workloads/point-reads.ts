@@ -1,7 +1,7 @@
 /** Reads of single keys: there or absent, everywhere or in few places, cached or not, one or many at once. */
 import { Random } from '../key-space.js'
 import { taste } from '../ledger.js'
-import { Meter, type Result } from '../meter.js'
+import { Meter, type Result, TURN } from '../meter.js'
 import { check, expected, type Job, type Workload } from './workload.js'
 
 /** Part of the keys that are read often. */
@@ -113,10 +113,11 @@ export const multiget: Workload = {
     const keys = wanted.map((numbers) =>
       numbers.map((number) => space.keyCopy(number, 'sequential')),
     )
-    const row = await Meter.each('multiget', batches, (i) => {
+    const read = (i: number): Result => {
       const values = store.multiGet?.(keys[i] as Buffer[]) ?? []
       return values instanceof Promise ? values.then(tasteAll) : tasteAll(values)
-    })
+    }
+    const row = await Meter.each('multiget', batches, read, TURN / MULTIGET_KEYS)
     check(
       row,
       expected(batches, (i) =>

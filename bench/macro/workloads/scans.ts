@@ -1,7 +1,7 @@
 /** Reads of many rows: all of them, forwards and backwards; a few from a random key on; those of a prefix. */
 import { Random } from '../key-space.js'
 import { tasteRow } from '../ledger.js'
-import { type Measurement, Meter, mix, type Result } from '../meter.js'
+import { type Measurement, Meter, mix, type Result, TURN } from '../meter.js'
 import type { ScanOptions, Store } from '../stores/store.js'
 import { check, expected, type Job, type Workload } from './workload.js'
 
@@ -56,12 +56,12 @@ export const seekrandom: Workload = {
   async run({ store, space, ledger, num, reads, seed }) {
     const seeks = Math.max(1, Math.floor(reads / SEEK_STEPS))
     const random = new Random(seed + 3)
-    const row = await Meter.each('seekrandom', seeks, () =>
+    const seek = (): Result =>
       scanned(store, {
         from: space.key(random.below(num), 'sequential'),
         limit: SEEK_STEPS,
-      }),
-    )
+      })
+    const row = await Meter.each('seekrandom', seeks, seek, TURN / SEEK_STEPS)
     const again = new Random(seed + 3)
     return [
       check(
@@ -83,10 +83,11 @@ export const prefixscan: Workload = {
     const random = new Random(seed + 6)
     const bound = (prefix: number): Buffer =>
       space.keyCopy(prefix * PREFIX_KEYS, 'sequential').subarray(0, 8)
-    const row = await Meter.each('prefixscan', scans, () => {
+    const scan = (): Result => {
       const prefix = random.below(prefixes)
       return scanned(store, { from: bound(prefix), to: bound(prefix + 1) })
-    })
+    }
+    const row = await Meter.each('prefixscan', scans, scan, Math.ceil(TURN / PREFIX_KEYS))
     const again = new Random(seed + 6)
     return [
       check(

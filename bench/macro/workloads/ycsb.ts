@@ -4,7 +4,7 @@
  */
 import { Random } from '../key-space.js'
 import { taste, tasteRow } from '../ledger.js'
-import { Meter, mix, type Result } from '../meter.js'
+import { Meter, mix, type Result, TURN } from '../meter.js'
 import { Zipfian } from '../zipfian.js'
 import { check, type Job, type Workload, written } from './workload.js'
 
@@ -130,7 +130,8 @@ function ycsb(mixed: Mix): Workload {
     ...(mixed.read === 1 ? {} : { leaves: mixed.insert === undefined ? 'values' : 'keys' }),
     async run(job) {
       const operations = new Operations(mixed, job)
-      const row = await Meter.each(name, job.reads, () => perform(operations, job))
+      const perTurn = mixed.scan === undefined ? TURN : TURN / SCAN_ROWS_MAX
+      const row = await Meter.each(name, job.reads, () => perform(operations, job), perTurn)
       const again = new Operations(mixed, job)
       let checksum = 0
       for (let i = 0; i < job.reads; i++) checksum = mix(checksum, foresee(again, job))
