@@ -4,9 +4,9 @@
  * every thousand that does the work of all would else be seen always or never. The longest stretch between two samples
  * tells of slow operations that were not drawn, so that the maximum is not one of the samples only.
  *
- * Every {@link TURN} short operations the event loop has a turn, as in a program that does other things too: how long it had to
- * wait for one is measured with the rest. On Linux the meter also tells the processor time of the main thread, which a busy
- * machine disturbs far less than the wall clock, and the bytes that the process gave to the system to write.
+ * Every {@link TURN} short operations the event loop has a turn, as in a program that does other things too: how long it
+ * had to wait for one is measured with the rest. On Linux the meter also tells the processor time of the main thread, which
+ * a busy machine disturbs far less than the wall clock, and the bytes that the process gave to the system to write.
  */
 import { readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'

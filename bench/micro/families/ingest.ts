@@ -25,7 +25,7 @@ export function ingest(effort: Effort): Row[] {
     const value = new Uint8Array(VALUE_BYTES).fill(0x76)
     const keys = Array.from({ length: count }, (_, i) => keyOf(i))
     const fill = () => {
-      kernel.ingest_init(buffer, bytes, 0, 0)
+      kernel.ingest_init(buffer, bytes, 0, 0, 0)
       for (const key of keys) {
         const at = kernel.ingest_reserve(buffer, KEY_BYTES, VALUE_BYTES)
         if (at === 0) throw new Error('the buffer is too small')
