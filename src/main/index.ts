@@ -38,8 +38,11 @@ export type {
   BulkItem,
   BulkSource,
 } from './ingestion/bulk-ingest.js'
+export { type CsvColumn, type CsvOptions, csvEntries } from './ingestion/csv-entries.js'
 export { Ingestion, type IngestionResult } from './ingestion/ingestion.js'
+export { type NdjsonOptions, ndjsonEntries } from './ingestion/ndjson-entries.js'
 export { packEntries } from './ingestion/packed-entries.js'
+export type { TextSource } from './ingestion/source-bytes.js'
 export { open } from './open.js'
 export type { CompressionOption, FilterOption, OpenOptions } from './options.js'
 export { AsyncRangeIterator } from './reading/async-range-iterator.js'

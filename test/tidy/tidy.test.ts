@@ -167,6 +167,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
     'src/shared/fs/std-file-system.ts',
     'src/shared/fs/directory-lock.ts',
     'src/shared/kernel/kernel.ts',
+    'src/main/ingestion/source-bytes.ts',
   ],
   'node:fs/promises': [],
   'node:child_process': ['src/shared/fs/directory-lock.ts'],
@@ -174,6 +175,7 @@ const OWNERS: Readonly<Record<string, readonly string[]>> = {
   comlink: ['src/main/sharing/thread-ports.ts'],
   'node:zlib': ['src/shared/table/zstd.ts'],
   piscina: ['src/main/scheduling/maintenance-pool.ts'],
+  'csv-parse': ['src/main/ingestion/csv-entries.ts'],
   'p-queue': ['src/main/scheduling/scheduler.ts'],
 }
 
