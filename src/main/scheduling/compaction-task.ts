@@ -94,7 +94,7 @@ async function merge(
   if (outputs === undefined) return { ...NOTHING, bytesRead, bytesWritten: result.bytesWritten }
   try {
     const next = core.latest.version.withMerged(ids, outputs, input.destination)
-    installMerged(core, next, tables, result, watermark)
+    installMerged(core, next, merged, watermark)
   } catch (error) {
     giveUpTables(core, outputs)
     throw error

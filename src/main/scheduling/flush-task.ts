@@ -37,23 +37,22 @@ export interface Watermark {
   readonly isExact: boolean
 }
 
-/** From which seqno on the result of a job is exact. */
-export function exactFrom(result: JobResult, watermark: Watermark, highestInput: number): number {
+/**
+ * From which seqno on the result of a job is exact.
+ * @param highest seqno that had a say in what was dropped
+ */
+export function exactFrom(result: JobResult, watermark: Watermark, highest: number): number {
   if (result.entriesDropped === 0 || watermark.seqno === 0) return 0
-  return watermark.isExact ? watermark.seqno : highestInput + 1
+  return watermark.isExact ? watermark.seqno : highest + 1
 }
 
 /**
  * Below which seqno the result of a job may miss what there was: reads cannot tell where only a tombstone went that
  * covered nothing any more, but whoever follows the changes can.
  */
-export function collectedBelow(
-  result: JobResult,
-  watermark: Watermark,
-  highestInput: number,
-): number {
+export function collectedBelow(result: JobResult, watermark: Watermark, highest: number): number {
   if (result.entriesDropped === 0) return 0
-  return watermark.isExact ? watermark.seqno : highestInput + 1
+  return watermark.isExact ? watermark.seqno : highest + 1
 }
 
 /** Tells of a merge operator that refused: what it refused was kept, so the job did not fail. */
@@ -116,8 +115,8 @@ export async function runFlushTask(
     core.install(
       next,
       new Set(sealed),
-      exactFrom(result, watermark, highest),
-      collectedBelow(result, watermark, highest),
+      exactFrom(result, watermark, Math.max(highest, ranges.highestSeqno)),
+      collectedBelow(result, watermark, Math.max(highest, ranges.highestSeqno)),
     )
   } catch (error) {
     giveUpTables(core, tables)

@@ -15,6 +15,8 @@ import type { Table } from '../version/table.js'
 export class HeldRanges implements JobRanges, Disposable {
   readonly state: number
   readonly unsure: readonly RangeTombstone[]
+  /** The highest seqno of a range tombstone of a table by which the job may drop something; 0 for none. */
+  readonly highestSeqno: number
   readonly #core: TreeCore
   readonly #tables: readonly Table[]
 
@@ -40,6 +42,9 @@ export class HeldRanges implements JobRanges, Disposable {
             runs,
           )
     for (const table of this.#tables) table.acquire()
+    this.highestSeqno = this.#tables
+      .flatMap(({ resident }) => resident.rangeTombstones)
+      .reduce((most, { seqno }) => (seqno < watermark ? Math.max(most, seqno) : most), 0)
     const folds = isNeeded && core.code.mergeOperator !== undefined
     this.unsure = folds ? unflushedRanges(core, own, watermark) : []
   }

@@ -33,6 +33,8 @@ export interface MergePlan {
 export interface MergeOutcome {
   readonly result: JobResult
   readonly outputs: readonly Table[] | undefined
+  /** The highest seqno that had a say in what was dropped: of the inputs, or of a range tombstone elsewhere. */
+  readonly highestSeqno: number
 }
 
 /** The tables of these ids that the latest version has. */
@@ -69,9 +71,10 @@ export async function runMerge(
       throw error
     }
     const { version } = core.latest
-    if (tables.every((table) => version.find(table.id)?.table === table)) return { result, outputs }
-    discardTables(outputs)
-    return { result, outputs: undefined }
+    const highestSeqno = Math.max(ranges.highestSeqno, ...tables.map((one) => one.highestSeqno))
+    const isCurrent = tables.every((table) => version.find(table.id)?.table === table)
+    if (!isCurrent) discardTables(outputs)
+    return { result, outputs: isCurrent ? outputs : undefined, highestSeqno }
   } finally {
     ranges[Symbol.dispose]()
     for (const table of tables) table.release()
@@ -99,8 +102,7 @@ export function retireInputs(
 export function installMerged(
   core: TreeCore,
   next: Version,
-  tables: readonly Table[],
-  result: JobResult,
+  { result, highestSeqno }: MergeOutcome,
   watermark: Watermark,
 ): void {
   if (result.isFiltered) {
@@ -109,12 +111,11 @@ export function installMerged(
     core.visibleSeqno.fetchMax(install + 1)
     return
   }
-  const highest = tables.reduce((most, table) => Math.max(most, table.highestSeqno), 0)
   core.install(
     next,
     new Set(),
-    exactFrom(result, watermark, highest),
-    collectedBelow(result, watermark, highest),
+    exactFrom(result, watermark, highestSeqno),
+    collectedBelow(result, watermark, highestSeqno),
   )
 }
 

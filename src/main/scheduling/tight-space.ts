@@ -154,9 +154,10 @@ function installSlice(
   destination: number,
   tables: readonly Table[],
   { upTo }: KeySlice,
-  { result, outputs = [] }: MergeOutcome,
+  outcome: MergeOutcome,
   watermark: Watermark,
 ): readonly Table[] {
+  const { result, outputs = [] } = outcome
   const { compare } = core.order
   const consumed = tables.filter(({ keyMax }) => upTo === undefined || compare(keyMax, upTo) <= 0)
   const views: Table[] = []
@@ -172,7 +173,7 @@ function installSlice(
     }
     const ids = new Set(consumed.map(({ id }) => id))
     const next = core.latest.version.withSlice(ids, restricted, outputs, destination)
-    installMerged(core, next, tables, result, watermark)
+    installMerged(core, next, outcome, watermark)
   } catch (error) {
     giveUpTables(core, outputs)
     abandonTables(views)
