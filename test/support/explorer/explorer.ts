@@ -108,7 +108,8 @@ class Run implements Processor {
       for (let i = 0; i < waiting; i++)
         if (this.#mayDrain(buffer, i)) this.#moves.push(number * 256 + 128 + i)
       if (position >= ENDED) return
-      if (thread.isMortal) this.#moves.push(number * 256 + 255)
+      // Whoever hears of its death sees all that it stored: with stores that wait, it dies later.
+      if (thread.isMortal && waiting === 0) this.#moves.push(number * 256 + 255)
       const step = thread.steps[position]
       if (step === undefined) throw new Error(`${thread.name} runs beyond its steps`)
       for (let choice = 0; choice < step.choices; choice++) this.#moves.push(number * 256 + choice)
