@@ -4,8 +4,9 @@
  *
  * Main thread.
  */
+import { assert } from '../shared/base/errors.js'
 import { REGIONS_ADDRESS } from '../shared/kernel/layout.js'
-import { Epochs, ThreadEpoch } from '../shared/memory/epochs.js'
+import { EpochSlot, Epochs, OWNER_SLOT, ThreadEpoch } from '../shared/memory/epochs.js'
 import { Heap } from '../shared/memory/heap.js'
 import { MEMORY_BYTES_MAX, SharedMemory } from '../shared/memory/shared-memory.js'
 import { Workspace } from '../shared/memory/workspace.js'
@@ -28,6 +29,30 @@ export class Environment {
     this.heap = new Heap(REGIONS_ADDRESS, shared.bytes.length)
     this.workspace = new Workspace(shared, this.heap)
     this.epochs = new Epochs(shared, this.heap)
+  }
+
+  /**
+   * A slot for a thread that begins to read this memory; undefined where all are taken. From the first one on this thread
+   * reads inside epochs of its own, since what it finds in a cache may be evicted by others. REQUIRES: it reads nothing
+   * just now.
+   */
+  takeSlot(): number | undefined {
+    const slot = this.epochs.take()
+    this.#lookAtReaders()
+    return slot
+  }
+
+  /** REQUIRES: the thread has left its epoch for good, or is gone; and this thread reads nothing just now. */
+  giveSlot(slot: number): void {
+    this.epochs.give(slot)
+    this.#lookAtReaders()
+  }
+
+  #lookAtReaders(): void {
+    const isAlone = this.epochs.readerCount === 0
+    assert(this.epoch.slot?.isInside !== true, 'threads come and go between the reads of the owner')
+    if (isAlone) this.epoch.slot = undefined
+    else this.epoch.slot ??= new EpochSlot(this.shared, this.epochs.address, OWNER_SLOT)
   }
 
   /** A number for an open table in the block caches, never given twice in a process. */

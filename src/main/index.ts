@@ -75,6 +75,7 @@ export type { FlushResult } from './scheduling/flush-task.js'
 export { MaintenancePool } from './scheduling/maintenance-pool.js'
 export type { CompactionProgress } from './scheduling/merge-control.js'
 export { SequenceNumberCounter, type SequenceNumberGenerator } from './seqno-counter.js'
+export type { AttachOptions, SharedTree } from './sharing/protocol.js'
 export { Snapshot } from './snapshot.js'
 export type { MaintenanceMetrics } from './statistics/maintenance-counts.js'
 export type { BlockMetrics, Metrics } from './statistics/metrics.js'
@@ -114,5 +115,6 @@ export {
   type ReadOptions,
   Tree,
 } from './tree.js'
+export type { AudienceCounts } from './version/audience.js'
 export type { WriteBackpressure } from './writing/backpressure.js'
 export { type BytesLike, WriteBatch } from './writing/write-batch.js'

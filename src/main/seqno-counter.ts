@@ -16,6 +16,11 @@ export interface SequenceNumberGenerator {
   fetchMax(value: number): void
 }
 
+/** Where other threads see how far a counter has come (shared/memory/share-words.ts). */
+export interface SeqnoMirror {
+  setVisible(seqno: number): void
+}
+
 /** @throws RangeError where `value` is no sequence number */
 export function requireSeqno(value: number, what: string): void {
   if (!Number.isSafeInteger(value) || value < 0) {
@@ -35,6 +40,8 @@ export function requireSeqno(value: number, what: string): void {
  */
 export class SequenceNumberCounter implements SequenceNumberGenerator {
   #value: number
+  /** Who else is told of each value, for other threads to see: nobody, unless a tree that it belongs to is shared. */
+  #mirrors: readonly SeqnoMirror[] | undefined
 
   /** @param start 0 … 2^53 − 1 */
   constructor(start = 0) {
@@ -45,7 +52,9 @@ export class SequenceNumberCounter implements SequenceNumberGenerator {
   /** @throws RangeError at the limit; the counter stays as it is */
   next(): number {
     if (this.#value >= MAX_SEQNO) throw rangeError('the sequence numbers are used up (2^53 - 2)')
-    return this.#value++
+    const value = this.#value++
+    if (this.#mirrors !== undefined) this.#tell(this.#mirrors)
+    return value
   }
 
   get(): number {
@@ -55,10 +64,28 @@ export class SequenceNumberCounter implements SequenceNumberGenerator {
   set(value: number): void {
     requireSeqno(value, 'a sequence number')
     this.#value = value
+    if (this.#mirrors !== undefined) this.#tell(this.#mirrors)
   }
 
   fetchMax(value: number): void {
     if (!(value > this.#value)) return
     this.#value = Math.min(value, MAX_SEQNO)
+    if (this.#mirrors !== undefined) this.#tell(this.#mirrors)
+  }
+
+  /** Not for users: `mirror` is told the value at hand, and each one from now on, until {@link unmirror}. */
+  mirror(mirror: SeqnoMirror): void {
+    this.#mirrors = [...(this.#mirrors ?? []), mirror]
+    mirror.setVisible(this.#value)
+  }
+
+  /** Not for users. */
+  unmirror(mirror: SeqnoMirror): void {
+    const rest = this.#mirrors?.filter((one) => one !== mirror)
+    this.#mirrors = rest?.length === 0 ? undefined : rest
+  }
+
+  #tell(mirrors: readonly SeqnoMirror[]): void {
+    for (const mirror of mirrors) mirror.setVisible(this.#value)
   }
 }

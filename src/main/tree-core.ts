@@ -41,8 +41,9 @@ import { MaintenanceCounts } from './statistics/maintenance-counts.js'
 import { TreeCounters } from './statistics/tree-counters.js'
 import { StorageBudget } from './storage-budget.js'
 import type { TreeCode } from './user-code-options.js'
+import type { Audience, AudienceCounts } from './version/audience.js'
 import { Memtable } from './version/memtable.js'
-import { SuperVersion } from './version/super-version.js'
+import { type Retire, SuperVersion, type SuperVersionParts } from './version/super-version.js'
 import { Table } from './version/table.js'
 import { type TableFileActions, TableFileLife } from './version/table-file-life.js'
 import type { Version } from './version/version.js'
@@ -58,6 +59,13 @@ export interface TreeCoreParts {
   /** Undefined for a read-only tree. */
   readonly manifest: ManifestWriter | undefined
   readonly nextTableId: number
+}
+
+const NO_AUDIENCE: AudienceCounts = {
+  attachedThreads: 0,
+  pinnedSeqnos: 0,
+  retiredVersions: 0,
+  retiredBytes: 0,
 }
 
 export class TreeCore extends EventEmitter implements ReadCore {
@@ -93,6 +101,8 @@ export class TreeCore extends EventEmitter implements ReadCore {
   readonly #mark: SeqnoMarkFile
   readonly #ownsCache: boolean
   #history: VersionHistory | undefined
+  /** Other threads that read the tree, once it is shared. */
+  #audience: Audience | undefined
   #nextTableId: number
   #nextMemtableId = 0
   #clearCount = 0
@@ -146,7 +156,7 @@ export class TreeCore extends EventEmitter implements ReadCore {
     // Files do not tell what was collected before they were written: only what the caller had retained is sure to be
     // there for reads of the past.
     const retained = Math.min(this.visibleSeqno.get(), this.runtime.retainFrom)
-    const first = new SuperVersion(this.workspace, {
+    const first = this.#superVersion({
       active: undefined,
       sealed: [],
       version,
@@ -278,7 +288,7 @@ export class TreeCore extends EventEmitter implements ReadCore {
     this.#remember(version, retired)
     if (version.id !== latest.version.id) this.#commit(version)
     this.history.install(
-      new SuperVersion(this.workspace, {
+      this.#superVersion({
         active: latest.active,
         sealed: latest.sealed.filter((memtable) => !retired.has(memtable)),
         version,
@@ -304,7 +314,7 @@ export class TreeCore extends EventEmitter implements ReadCore {
     this.#clearCount++
     const install = this.seqno.next()
     this.history.install(
-      new SuperVersion(this.workspace, {
+      this.#superVersion({
         active: undefined,
         sealed: [],
         version,
@@ -394,6 +404,17 @@ export class TreeCore extends EventEmitter implements ReadCore {
     return { view: latest, collectedBelow, end: highestSeqno + 1 }
   }
 
+  /** From now on other threads may read the tree: `audience` tells them of it, and keeps what they see. Once. */
+  shareWith(audience: Audience): void {
+    this.history.shareWith(audience)
+    this.#audience = audience
+  }
+
+  /** What there is of other threads. */
+  audienceCounts(): AudienceCounts {
+    return this.#audience?.counts() ?? NO_AUDIENCE
+  }
+
   /** An iterator begins to read. What it reads through outlives the tree until {@link releaseReading}. */
   acquireReading(): void {
     this.#iteratorCount++
@@ -473,8 +494,17 @@ export class TreeCore extends EventEmitter implements ReadCore {
     const { latest } = this
     const { version, exactFrom, collectedBelow } = latest
     this.history.replaceLatest(
-      new SuperVersion(this.workspace, { ...memtables, version, exactFrom, collectedBelow }),
+      this.#superVersion({ ...memtables, version, exactFrom, collectedBelow }),
     )
+  }
+
+  #superVersion(parts: SuperVersionParts): SuperVersion {
+    return new SuperVersion(this.workspace, parts, this.#retire)
+  }
+
+  readonly #retire: Retire = (piece) => {
+    if (this.#audience === undefined) piece.free()
+    else this.#audience.retire(piece)
   }
 
   /** Marks how far seqnos have come, where `version` will not tell any more. */

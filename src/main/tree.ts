@@ -22,6 +22,8 @@ import { OrphanRemoval } from './scheduling/orphan-removal.js'
 import { Scheduler } from './scheduling/scheduler.js'
 import { TreeExecutor } from './scheduling/tree-executor.js'
 import { requireSeqno, type SequenceNumberGenerator } from './seqno-counter.js'
+import type { SharedTree } from './sharing/protocol.js'
+import { shareTree } from './sharing/shares.js'
 import { Snapshot } from './snapshot.js'
 import { type DropBounds, dropRange, toKeyBounds } from './strategies/drop-range.js'
 import { major } from './strategies/major.js'
@@ -62,6 +64,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
   readonly #operations = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
   #snapshotCount = 0
+  #shared: SharedTree | undefined
 
   /** Not for users: call `open`. */
   constructor(core: TreeCore) {
@@ -168,6 +171,29 @@ export class Tree extends WriteOperations implements AsyncDisposable {
 
   snapshotCount(): number {
     return this.#snapshotCount
+  }
+
+  /**
+   * Lets other threads of this process read the tree while it is open: a plain object for `attach` there. It can be sent
+   * to any number of threads, in `workerData` or a message, any number of times; one tree has one.
+   *
+   * Reading there takes no lock and no message. This thread goes on writing and maintains the tree; what threads write
+   * through it they ask of this one. Closing the tree ends their reads with VARVE_CLOSED.
+   *
+   * @throws VARVE_CLOSED; VARVE_UNSUPPORTED for a tree that other threads could not read: on the file system in memory or one
+   *   of your own, with a comparator, merge operator or prefix extractor that is no reference, with a `visibleSeqno` that is
+   *   no SequenceNumberCounter, and on Node older than 20.19 and 22.5
+   *
+   * @example
+   * ```ts
+   * const worker = new Worker(new URL('./reader.js', import.meta.url), { workerData: tree.share() })
+   * // reader.js: const reader = await attach(workerData)
+   * ```
+   */
+  share(): SharedTree {
+    this.core.requireOpen()
+    this.#shared ??= shareTree(this.core, this)
+    return this.#shared
   }
 
   // Maintenance.

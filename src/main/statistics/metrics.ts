@@ -3,6 +3,7 @@
  */
 import { WANTED_DATA, WANTED_FILTER, WANTED_INDEX } from '../../shared/kernel/layout.js'
 import type { TreeCore } from '../tree-core.js'
+import type { AudienceCounts } from '../version/audience.js'
 import type { MaintenanceMetrics } from './maintenance-counts.js'
 
 /** Blocks of one kind that reads asked for. */
@@ -41,6 +42,8 @@ export interface Metrics {
   readonly openFileHitRate: number
   /** Older versions of the tree that snapshots and iterators keep alive. */
   readonly keptVersions: number
+  /** Other threads that read the tree (`tree.share`), and what is kept until they have seen the last of it. */
+  readonly sharing: AudienceCounts
   /** Flushes, compactions, their failures, and how writers fared. */
   readonly maintenance: MaintenanceMetrics
 }
@@ -84,6 +87,7 @@ export function metricsOf(core: TreeCore): Metrics {
     openFiles: descriptors.size,
     openFileHitRate: share(descriptors.hits, descriptors.hits + descriptors.misses),
     keptVersions: core.history.length - 1,
+    sharing: core.audienceCounts(),
     maintenance: { ...core.maintenance, ...core.backpressure.counts },
   }
 }

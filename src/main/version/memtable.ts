@@ -71,6 +71,11 @@ export class Memtable {
     return this.#shared.getU32(this.address + MEMTABLE_USED_BYTES)
   }
 
+  /** What of the shared memory it takes. */
+  get memoryBytes(): number {
+    return this.capacityBytes
+  }
+
   /** What its entries come to in a table, about: keys, values, and {@link ENTRY_BYTES} for each entry. */
   get dataBytes(): number {
     const { address } = this

@@ -2,12 +2,14 @@
  * A super version: memtables and version of one moment, published in the shared memory as the STATE structure that the
  * point-read kernel walks (RocksDB's term). Immutable once made, but for its references. Main thread makes and frees it.
  *
- * I1: while it has a reference, its memtables, tables and the structure stay.
+ * I1: while it has a reference, its memtables, tables and the structure stay; and beyond that while another thread may see
+ *     or holds it, which `retire` knows.
  */
 import { assert } from '../../shared/base/errors.js'
 import { publishState } from '../../shared/iterator/read-state.js'
 import type { ReadView, ViewRun } from '../../shared/iterator/read-view.js'
 import type { Workspace } from '../../shared/memory/workspace.js'
+import type { Retired } from './audience.js'
 import type { Memtable } from './memtable.js'
 import type { Version } from './version.js'
 
@@ -30,7 +32,12 @@ export interface SuperVersionParts {
 /** An address is used again, so states have numbers as well: 0 is none. */
 let nextNumber = 1
 
-export class SuperVersion implements ReadView, SuperVersionParts {
+/** What becomes of one that nobody on this thread refers to any more: freed, where no other thread reads. */
+export type Retire = (piece: Retired) => void
+
+const freeAtOnce: Retire = (piece) => piece.free()
+
+export class SuperVersion implements ReadView, SuperVersionParts, Retired {
   readonly active: Memtable | undefined
   readonly sealed: readonly Memtable[]
   readonly version: Version
@@ -41,10 +48,12 @@ export class SuperVersion implements ReadView, SuperVersionParts {
   readonly runs: readonly ViewRun[]
   readonly #workspace: Workspace
   readonly #newestFirst: readonly Memtable[]
+  readonly #retire: Retire
   #references = 1
 
-  constructor(workspace: Workspace, parts: SuperVersionParts) {
+  constructor(workspace: Workspace, parts: SuperVersionParts, retire: Retire = freeAtOnce) {
     this.#workspace = workspace
+    this.#retire = retire
     this.active = parts.active
     this.sealed = parts.sealed
     this.version = parts.version
@@ -84,7 +93,13 @@ export class SuperVersion implements ReadView, SuperVersionParts {
   release(): void {
     assert(this.#references > 0, 'a super version is released once for each reference')
     this.#references--
-    if (this.#references > 0) return
+    if (this.#references === 0) this.#retire(this)
+  }
+
+  /** For whoever retires it, once. REQUIRES: no thread reads it. */
+  free(): void {
+    assert(this.#references === 0, 'a super version is freed when nobody refers to it')
+    this.#references = -1
     this.#workspace.heap.free(this.stateAddress)
     for (const { table } of this.version.tables()) table.release()
     for (const memtable of this.#newestFirst) memtable.release()

@@ -54,6 +54,11 @@ export class Table {
     return this.resident.table.fileBytes
   }
 
+  /** What of the shared memory stays taken while it is open: index and filter. */
+  get memoryBytes(): number {
+    return this.resident.indexBytes + this.resident.filterBytes
+  }
+
   /** When the file was written, in milliseconds since 1970. */
   get createdAtMs(): number {
     return Number(this.resident.table.meta.createdAtNs / 1_000_000n)

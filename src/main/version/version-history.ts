@@ -11,20 +11,37 @@
  * I2: a super version that a pinned seqno uses is never dropped.
  */
 import { assert, VarveError } from '../../shared/base/errors.js'
+import { EXACT_FOREVER } from '../../shared/memory/history-words.js'
+import type { Audience } from './audience.js'
+import { type Exactness, entryAt, keptEntries } from './history-entries.js'
 import type { SuperVersion } from './super-version.js'
+
+/** A super version, and below which seqno it is exact: where the next one took over. */
+class Entry implements Exactness {
+  exactUntil = Number.POSITIVE_INFINITY
+  readonly view: SuperVersion
+
+  constructor(view: SuperVersion) {
+    this.view = view
+  }
+
+  get exactFrom(): number {
+    return this.view.exactFrom
+  }
+}
 
 export class VersionHistory {
   /** Oldest first; the last one is the latest. */
-  readonly #entries: SuperVersion[]
-  /** Below which seqno each one is exact: where the next one took over. None for the latest. */
-  readonly #exactUntil = new Map<SuperVersion, number>()
+  #entries: readonly Entry[]
   /** Pinned seqnos and how often each is. */
   readonly #pins = new Map<number, number>()
+  /** Other threads that read the tree. */
+  #audience: Audience | undefined
 
   #latest: SuperVersion
 
   constructor(first: SuperVersion) {
-    this.#entries = [first]
+    this.#entries = [new Entry(first)]
     this.#latest = first
   }
 
@@ -37,11 +54,23 @@ export class VersionHistory {
     return this.#latest
   }
 
-  /** The lowest pinned seqno; undefined where nothing is pinned. */
+  /** All of them, oldest first. */
+  get views(): readonly SuperVersion[] {
+    return this.#entries.map(({ view }) => view)
+  }
+
+  /** The lowest seqno that is pinned, by this thread or another; undefined where nothing is pinned. */
   get oldestPin(): number | undefined {
     let oldest: number | undefined
-    for (const seqno of this.#pins.keys()) oldest = Math.min(oldest ?? seqno, seqno)
+    for (const seqno of this.#pinned()) oldest = Math.min(oldest ?? seqno, seqno)
     return oldest
+  }
+
+  /** From now on other threads are told of every change, and what they pin counts like the tree's own. */
+  shareWith(audience: Audience): void {
+    assert(this.#audience === undefined, 'a history is shared once')
+    this.#audience = audience
+    this.#publish()
   }
 
   /**
@@ -51,8 +80,8 @@ export class VersionHistory {
   at(seqno: number): SuperVersion {
     const latest = this.#latest
     if (seqno >= latest.exactFrom) return latest
-    const entry = this.#newestExactAt(seqno)
-    if (entry !== undefined) return entry
+    const entry = entryAt(this.#entries, seqno)
+    if (entry !== undefined) return entry.view
     // Nothing is visible at 0, whatever was collected.
     if (seqno <= 0) return latest
     throw new VarveError(
@@ -69,18 +98,21 @@ export class VersionHistory {
       next.exactFrom === this.latest.exactFrom,
       'a replacement is as exact as what it replaces',
     )
-    const previous = this.#entries.pop() as SuperVersion
-    this.#entries.push(next)
+    const previous = this.#latest
+    this.#entries = [...this.#entries.slice(0, -1), new Entry(next)]
     this.#latest = next
+    this.#publish()
     previous.release()
   }
 
   /** A change of the version. */
   install(next: SuperVersion): void {
     assert(next.exactFrom >= this.latest.exactFrom, 'what was dropped stays dropped')
-    this.#exactUntil.set(this.latest, next.exactFrom)
-    this.#entries.push(next)
+    const previous = this.#entries.at(-1) as Entry
+    previous.exactUntil = next.exactFrom
+    this.#entries = [...this.#entries, new Entry(next)]
     this.#latest = next
+    this.#publish()
   }
 
   /** Keeps `seqno` readable until {@link unpin}. @throws VARVE_SEQNO_COLLECTED where it is not any more */
@@ -101,19 +133,16 @@ export class VersionHistory {
    */
   collect(watermark: number): void {
     if (watermark <= 0) return
-    const needed = new Set<SuperVersion>([this.latest])
-    for (const seqno of this.#pins.keys()) needed.add(this.at(seqno))
-    const isReachable = (entry: SuperVersion): boolean => {
-      const until = this.#untilOf(entry)
-      return watermark < until && entry.exactFrom < until
+    const before = this.#entries
+    const decision = (): void => {
+      const kept = keptEntries(before, watermark, this.#pinned())
+      if (kept.length === before.length) return
+      this.#entries = kept
+      this.#publish()
     }
-    const kept = this.#entries.filter((entry) => needed.has(entry) || isReachable(entry))
-    for (const entry of this.#entries) {
-      if (kept.includes(entry)) continue
-      this.#exactUntil.delete(entry)
-      entry.release()
-    }
-    this.#entries.splice(0, this.#entries.length, ...kept)
+    if (this.#audience === undefined) decision()
+    else this.#audience.decide(decision)
+    for (const entry of before) if (!this.#entries.includes(entry)) entry.view.release()
   }
 
   /** Drops everything but the latest and what pinned seqnos use. */
@@ -123,18 +152,26 @@ export class VersionHistory {
 
   /** Gives up all of it: the tree is closing. Iterators keep what they acquired. */
   close(): void {
-    for (const entry of this.#entries) entry.release()
+    this.#audience?.close()
+    for (const { view } of this.#entries) view.release()
   }
 
-  #newestExactAt(seqno: number): SuperVersion | undefined {
-    for (let i = this.#entries.length - 1; i >= 0; i--) {
-      const entry = this.#entries[i] as SuperVersion
-      if (entry.exactFrom <= seqno) return seqno < this.#untilOf(entry) ? entry : undefined
-    }
+  *#pinned(): Generator<number, undefined> {
+    yield* this.#pins.keys()
+    if (this.#audience !== undefined) yield* this.#audience.pinnedSeqnos()
     return undefined
   }
 
-  #untilOf(entry: SuperVersion): number {
-    return this.#exactUntil.get(entry) ?? Number.POSITIVE_INFINITY
+  #publish(): void {
+    // One that no read uses any more is not told of: iterators that began with it hold it.
+    this.#audience?.publish(
+      this.#entries
+        .filter(({ exactFrom, exactUntil }) => exactFrom < exactUntil)
+        .map(({ view, exactFrom, exactUntil }) => {
+          const { collectedBelow, stateAddress } = view
+          const until = Math.min(exactUntil, EXACT_FOREVER)
+          return { exactFrom, exactUntil: until, collectedBelow, stateAddress }
+        }),
+    )
   }
 }

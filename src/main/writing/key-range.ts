@@ -13,8 +13,8 @@ export interface ByteRange {
   readonly end: Uint8Array
 }
 
-/** The smallest key of all in the order of bytes: what an empty start stands for. */
-const FIRST_KEY = Uint8Array.of(0)
+/** The smallest key of all in the order of bytes: what an empty start stands for. This very array. */
+export const FIRST_KEY = Uint8Array.of(0)
 
 function boundBytes(value: BytesLike, what: string): Uint8Array {
   if (typeof value !== 'string' && !(value instanceof Uint8Array)) {
