@@ -180,8 +180,8 @@ export class Tree extends WriteOperations implements AsyncDisposable {
    * Reading there takes no lock and no message. This thread goes on writing and maintains the tree; what threads write
    * through it they ask of this one. Closing the tree ends their reads with VARVE_CLOSED.
    *
-   * @throws VARVE_CLOSED; VARVE_UNSUPPORTED for a tree that other threads could not read: on the file system in memory or one
-   *   of your own, with a comparator, merge operator or prefix extractor that is no reference, with a `visibleSeqno` that is
+   * @throws VARVE_CLOSED; VARVE_UNSUPPORTED for a tree that other threads could not read: on the file system in memory or
+   *   one of your own, with a comparator, merge operator or prefix extractor that is no reference, with a `visibleSeqno` that is
    *   no SequenceNumberCounter, and on Node older than 20.19 and 22.5
    *
    * @example

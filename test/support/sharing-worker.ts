@@ -1,6 +1,6 @@
 /**
- * A thread that attaches to a tree by hand and does what it is told: holds a state, pins, stays in an epoch, ends in one way
- * or another. It answers each command with its name.
+ * A thread that attaches to a tree by hand and does what it is told: holds a state, pins, stays in an epoch, ends in one
+ * way or another. It answers each command with its name.
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import type { SharedTree } from '../../src/main/sharing/protocol.js'

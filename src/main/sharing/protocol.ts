@@ -3,7 +3,7 @@
  * the calls that go over the port afterwards. Types only; everything here survives `structuredClone`.
  *
  *     reader                                      owner
- *       │  AttachRequest (thread message, port) ──→ │   attach-requests.ts: the share is found, OwnerControl exposed
+ *       │  AttachRequest (thread message, port) ──→ │   shares.ts: the share is found, OwnerControl exposed
  *       │  OwnerControl.grant(options) ───────────→ │   attached-reader.ts: slot, region, words, cache view
  *       │ ←─────────────────────────── Answer<Grant>│
  *       │   reads: shared memory alone, no message  │

@@ -21,7 +21,7 @@ export interface Holders {
   hold(stateAddress: number): boolean
 }
 
-/** How often limbo is looked at while nothing else happens. Longer: memory comes back later; shorter: a thread wakes for it. */
+/** How often limbo is looked at while nothing else happens: more rarely, memory comes back later. */
 const SWEEP_MS = 50
 
 interface Waiting {

@@ -1,6 +1,6 @@
 /**
- * The trees of this thread that are shared, by their ids: where threads that ask to attach find them, and how a tree becomes
- * one of them. Main thread.
+ * The trees of this thread that are shared, by their ids: where threads that ask to attach find them, and how a tree
+ * becomes one of them. Main thread.
  *
  * I1: a tree has one share, made when it is first asked for; it is found here until the tree closes.
  */

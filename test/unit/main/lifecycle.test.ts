@@ -93,7 +93,7 @@ const METHODS: Readonly<Record<string, (tree: Tree) => unknown>> = {
   highestSeqno: (tree) => tree.highestSeqno(),
 }
 
-/** What works on a closed tree as well, and what is not for users to call. */
+/** What works on a closed tree as well, what is not for users to call, and what no tree in memory can (sharing/shares). */
 const ALWAYS = [
   'constructor',
   'close',
@@ -103,6 +103,7 @@ const ALWAYS = [
   'snapshotCount',
   'asyncDispose',
   'beginRead',
+  'share',
 ]
 
 /** Names of the methods of an object, those of the classes that its class extends included. */
