@@ -1,5 +1,5 @@
 /**
- * Snapshots against decisions about what goes, every order of steps: `ReaderWords.pin` and `ShareWords.decided` against
+ * Snapshots against decisions about what goes, every order of steps: `ReaderCore.pin` (sharing/reader-core.ts) against
  * `ShareWords.decide` of memory/share-words.ts. A snapshot that was handed out finds the state of its seqno until it is
  * disposed.
  *
@@ -10,7 +10,8 @@ import { caught, holds } from '../../support/explorer/canaries.js'
 import { BLOCKED, END, Model } from '../../support/explorer/model.js'
 
 type Mistake =
-  | 'pins after all looks'
+  | 'pins when it has found the state'
+  | 'looks at the decisions before it pins'
   | 'does not wait for a decision'
   | 'hands out without a look'
   | 'the owner looks at pins before it decides'
@@ -29,8 +30,6 @@ function model(mistake: string): Model {
   for (let number = 0; number < readerCount; number++) {
     const reader = model.thread(`reader ${number + 1}`)
     const seqno = reader.local('seqno')
-    const states = reader.local('history')
-    const decisions = reader.local('decisions')
     const pin = (): void => {
       reader.step('ReaderWords.pin', (p) => p.store(pins + number, p.get(seqno) + 1))
     }
@@ -39,30 +38,17 @@ function model(mistake: string): Model {
       reader.step('ShareWords.decided', (p) => {
         const word = p.load(collecting)
         if (word % 2 === 1 && mistake !== 'does not wait for a decision') return BLOCKED
-        p.set(decisions, word)
       })
     }
     reader.label('again')
-    reader.step('ShareWords.history', (p) => p.set(states, p.load(history)))
     reader.step('ShareWords.visible', (p) => p.set(seqno, p.load(visible)))
-    reader.step('ShareWords.history again', (p) => {
-      if (p.load(history) !== p.get(states)) return 'again'
-    })
-    if (mistake !== 'pins after all looks') pin()
-    decided()
+    if (mistake === 'looks at the decisions before it pins') decided()
+    if (mistake !== 'pins when it has found the state') pin()
+    if (mistake !== 'looks at the decisions before it pins') decided()
     reader.step('ShareWords.history, for its state', (p) => {
-      p.set(states, 0)
       if ((p.load(history) & (1 << p.get(seqno))) === 0) return 'unpins'
     })
-    if (mistake !== 'hands out without a look') {
-      reader.step('ShareWords.decided again', (p) => {
-        const word = p.load(collecting)
-        if (word % 2 === 1 && mistake !== 'does not wait for a decision') return BLOCKED
-        if (word !== p.get(decisions)) return 'unpins'
-        p.set(decisions, 0)
-      })
-    }
-    if (mistake === 'pins after all looks') pin()
+    if (mistake === 'pins when it has found the state') pin()
     for (let reads = 0; reads < 2; reads++) {
       reader.step('ShareWords.history, for a read of the snapshot', (p) => {
         if ((p.load(history) & (1 << p.get(seqno))) === 0) p.fail('the state of a snapshot is gone')
@@ -76,7 +62,6 @@ function model(mistake: string): Model {
     reader.label('unpins')
     reader.step('ReaderWords.unpin, to start over', (p) => {
       p.set(seqno, 0)
-      p.set(decisions, 0)
       p.store(pins + number, 0)
       return 'again'
     })
@@ -137,7 +122,8 @@ t.test('a snapshot finds the state of its seqno', async (test) => {
 t.test('each mistake is found', async (test) => {
   const gone = /state of a snapshot is gone/
   caught<Mistake>(test, model, {
-    'pins after all looks': gone,
+    'pins when it has found the state': gone,
+    'looks at the decisions before it pins': gone,
     'does not wait for a decision': gone,
     'hands out without a look': gone,
     'the owner looks at pins before it decides': gone,
