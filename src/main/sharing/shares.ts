@@ -61,6 +61,14 @@ function requireShareable(core: TreeCore): SequenceNumberCounter {
     )
   }
   const visible = core.visibleSeqno
+  if (visible === core.seqno) {
+    // Drawing a seqno would make it visible to other threads before its write can be found.
+    throw unsupported(
+      core,
+      'visibleSeqno',
+      'one counter is its seqno and its visibleSeqno; give it two SequenceNumberCounters',
+    )
+  }
   // A class over ours may count in its own way: what it tells is not what is in the words.
   if (visible instanceof SequenceNumberCounter && visible.constructor === SequenceNumberCounter) {
     return visible

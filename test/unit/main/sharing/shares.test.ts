@@ -79,6 +79,7 @@ t.test('a closed tree is not shared, nor attached to', async (t) => {
 })
 
 t.test('trees that other threads could not read are refused, and told what to do', async (t) => {
+  const both = new SequenceNumberCounter()
   class OwnCounter extends SequenceNumberCounter {}
   const compare = (a: Uint8Array, b: Uint8Array) => Buffer.compare(a, b)
   const refused: [OpenOptions, RegExp][] = [
@@ -87,6 +88,7 @@ t.test('trees that other threads could not read are refused, and told what to do
     [{ mergeOperator: { merge: () => Buffer.alloc(0) } }, /mergeOperator .*reference/],
     [{ prefixExtractor: { name: 'own', prefixes: () => [] } }, /prefixExtractor .*reference/],
     [{ visibleSeqno: new OwnCounter() }, /SequenceNumberCounter/],
+    [{ seqno: both, visibleSeqno: both }, /two SequenceNumberCounters/],
   ]
   for (const [options, message] of refused) {
     const tree = await open(options.fs === 'memory' ? 'db' : t.testdir(), {
