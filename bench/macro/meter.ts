@@ -45,9 +45,10 @@ export interface Measurement {
   /** Bytes written per byte given, bytes stored per byte of the newest entries. */
   readonly writeAmplification?: number | undefined
   readonly spaceAmplification?: number | undefined
-  /** Of filters: bits a key, and the share of absent keys that they let pass. */
+  /** Of filters: bits a key, the share of absent keys that pass, and how many times the bits that this share needs. */
   readonly filterBits?: number | undefined
   readonly falsePositives?: number | undefined
+  readonly filterOverhead?: number | undefined
   /** Of the results: equal for equal work. */
   readonly checksum?: number | undefined
 }
@@ -83,6 +84,17 @@ export function writtenBytes(): number | undefined {
   } catch {
     return undefined
   }
+}
+
+/** What is told of a filter, by the bits that a key takes and the absent keys that it let pass and kept away. */
+export function filterFigures(
+  filterBits: number | undefined,
+  passed: number,
+  kept: number,
+): Partial<Measurement> {
+  if (filterBits === undefined || passed === 0) return { filterBits }
+  const falsePositives = passed / (passed + kept)
+  return { filterBits, falsePositives, filterOverhead: filterBits / -Math.log2(falsePositives) }
 }
 
 /** Lets the event loop do what waits for it. */

@@ -13,7 +13,7 @@ import {
   runDbBench,
   tableBytes,
 } from './db-bench.js'
-import type { Measurement } from './meter.js'
+import { filterFigures, type Measurement } from './meter.js'
 import type { StageOptions } from './stage.js'
 import { FLUSH_ENTRIES_MAX } from './workloads/maintenance.js'
 import { SEEK_STEPS } from './workloads/scans.js'
@@ -203,10 +203,8 @@ export class NativeRocks implements Contestant {
       .filter(({ event }) => event === 'table_file_creation')
       .filter(({ table_properties }) => table_properties?.num_entries === num)
       .at(-1)?.table_properties
-    return {
-      falsePositives: passed / Math.max(1, passed + kept),
-      filterBits: table?.filter_size === undefined ? undefined : (table.filter_size * 8) / num,
-    }
+    const bits = table?.filter_size === undefined ? undefined : (table.filter_size * 8) / num
+    return filterFigures(bits, passed, kept)
   }
 
   async #overwrite(withLatencies: boolean): Promise<Measurement[] | undefined> {

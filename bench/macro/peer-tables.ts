@@ -74,7 +74,7 @@ const UNITS: Readonly<Partial<Record<keyof Measurement, (value: number) => strin
   wallNs: (value) => `${whole(value)} ns`,
   bytesPerSecond: (value) => `${(value / 1e6).toFixed(0)} MB/s`,
   loopP999Ms: (value) => `${value.toFixed(1)} ms`,
-  filterBits: (value) => `${value.toFixed(2)} bits a key`,
+  filterOverhead: (value) => `filter of ${value.toFixed(3)} r bits`,
   writeAmplification: (value) => `writes ${value.toFixed(2)} x`,
   spaceAmplification: (value) => `stores ${value.toFixed(2)} x`,
 }

@@ -1,7 +1,7 @@
 /** Reads of single keys: there or absent, everywhere or in few places, cached or not, one or many at once. */
 import { Random } from '../key-space.js'
 import { taste } from '../ledger.js'
-import { Meter, type Result, TURN } from '../meter.js'
+import { filterFigures, Meter, type Result, TURN } from '../meter.js'
 import { check, expected, type Job, type Workload } from './workload.js'
 
 /** Part of the keys that are read often. */
@@ -90,8 +90,7 @@ export const readmissing: Workload = {
     const after = store.filterAnswers?.()
     if (before === undefined || after === undefined) return [row]
     const passed = after.passed - before.passed
-    const falsePositives = passed / Math.max(1, passed + after.kept - before.kept)
-    return [{ ...row, falsePositives, filterBits: store.filterBits?.(num) }]
+    return [{ ...row, ...filterFigures(store.filterBits?.(num), passed, after.kept - before.kept) }]
   },
 }
 

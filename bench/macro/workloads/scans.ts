@@ -38,6 +38,7 @@ export const readseq: Workload = {
   name: 'readseq',
   summary: 'every row, in order',
   stage: 'loaded',
+  isWarmed: true,
   run: (job) => readAll('readseq', job, false),
 }
 
@@ -45,6 +46,7 @@ export const readreverse: Workload = {
   name: 'readreverse',
   summary: 'every row, backwards',
   stage: 'loaded',
+  isWarmed: true,
   run: (job) => readAll('readreverse', job, true),
 }
 
