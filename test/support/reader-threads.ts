@@ -1,5 +1,4 @@
 /** The test's side of `reader-thread.ts`: starts threads that read a tree, and asks them. */
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { SharedTree } from '../../src/main/index.js'
 import { decodeError } from '../../src/shared/base/errors.js'
@@ -57,7 +56,7 @@ export class ReaderThread implements AsyncDisposable {
 
   /** Asks for something that ends the thread, and waits until it has. */
   async end(how: 'exit' | 'throw'): Promise<void> {
-    const ended = once(this.worker, 'exit')
+    const ended = new Promise((resolve) => this.worker.once('exit', resolve))
     this.ask(how).catch(() => undefined)
     await ended
   }
