@@ -1,24 +1,36 @@
 /**
  * Bulk ingestion: entries in random order and in order, as pairs and as packed chunks, by one worker and by two, in turns,
- * beside ordinary writes. Run: `npm run bench:bulk -- [--num=5000000] [--rounds=2]`. Every tree is looked through
- * afterwards; exit code 1 where an entry is missing. Compare with `db_bench --benchmarks=fillseq`, which writes in order.
+ * beside native RocksDB's fillseq where it is installed. Run: `npm run bench:bulk -- [--num=5000000] [--rounds=3]`. Every
+ * tree is looked through afterwards; exit code 1 where an entry is missing.
+ *
+ * Beside the rates it tells what main and the workers used of the processors, and what others did meanwhile: two workers
+ * can only be faster than one where there are two processors for them.
  */
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type BulkItem, MaintenancePool, open, packEntries } from '../src/main/index.js'
+import type { BulkModelReport } from './macro/bulk-model.js'
+import { runNative } from './macro/bulk-native.js'
 import { KeySpace } from './macro/key-space.js'
-import { machine } from './macro/report.js'
+import { machine, median } from './macro/report.js'
+import { type CpuUse, measureCpu } from './macro/thread-cpu.js'
 
 const MIB = 2 ** 20
+
+/** What a job takes beside its entries: what it writes, indexes, and memory that the collector has not taken back yet. */
+const JOB_BYTES = 48 * MIB
 
 export interface BulkBenchOptions {
   readonly num: number
   readonly keyBytes: number
   readonly valueBytes: number
   readonly rounds: number
+  /** Told of each figure as it comes. */
+  readonly onFigure?: (figure: BulkFigure) => void
 }
 
 /** One way of bringing entries in. */
@@ -32,7 +44,7 @@ interface Way {
 export interface BulkFigure {
   readonly name: string
   readonly entriesPerSecond: number
-  readonly rssMaxBytes: number
+  readonly cpu: CpuUse
   readonly found: number
 }
 
@@ -49,32 +61,34 @@ const WAYS: readonly Way[] = [
 
 function* pairs(space: KeySpace, num: number, isSorted: boolean): Generator<[Buffer, Buffer]> {
   const order = isSorted ? 'sequential' : 'random'
-  for (let i = 0; i < num; i++)
-    yield [Buffer.from(space.key(i, order)), Buffer.from(space.value(i))]
+  // The value's memory is the packer's to read before the next one comes: no copy.
+  for (let i = 0; i < num; i++) yield [space.key(i, order), space.value(i)]
 }
 
 async function measure(
   way: Way,
   options: BulkBenchOptions,
-  chunks: readonly BulkItem[] | undefined,
+  chunks: readonly Uint8Array[],
 ): Promise<BulkFigure> {
   const { num, keyBytes, valueBytes } = options
   const folder = mkdtempSync(join(tmpdir(), 'varve-bulk-'))
   const pool = new MaintenancePool({ threads: way.threads })
   const space = new KeySpace(keyBytes, valueBytes, 1)
-  let rssMaxBytes = 0
   const tree = await open(folder, { pool, maintenance: 'manual' })
   try {
-    const source = chunks ?? pairs(space, num, way.isSorted)
+    // The threads run, and have their code.
+    await Promise.all([1, 2].map(() => tree.bulkIngest([[space.key(0, 'random'), '']])))
+    await tree.clear()
+    // Chunks go away with their memory.
+    const source: Iterable<BulkItem> = way.isPacked
+      ? chunks.map((chunk) => chunk.slice())
+      : pairs(space, num, way.isSorted)
+    const end = measureCpu()
     const began = performance.now()
-    await tree.bulkIngest(source, {
-      sorted: way.isSorted,
-      onProgress: () => {
-        rssMaxBytes = Math.max(rssMaxBytes, process.memoryUsage.rss())
-      },
-    })
+    await tree.bulkIngest(source, { sorted: way.isSorted })
     const seconds = (performance.now() - began) / 1000
-    return { name: way.name, entriesPerSecond: num / seconds, rssMaxBytes, found: tree.len() }
+    const cpu = end()
+    return { name: way.name, entriesPerSecond: num / seconds, cpu, found: tree.len() }
   } finally {
     await tree.close()
     await pool.close()
@@ -82,55 +96,110 @@ async function measure(
   }
 }
 
-/** Every way, in turns; the best of its rounds. */
+/** Every way, in turns: the median of its rounds. */
 export async function runBulk(options: BulkBenchOptions): Promise<readonly BulkFigure[]> {
-  const best = new Map<string, BulkFigure>()
-  for (let round = 0; round < options.rounds; round++) {
-    for (const isSorted of [false, true]) {
-      const { keyBytes, valueBytes, num } = options
-      const space = new KeySpace(keyBytes, valueBytes, 1)
-      const chunks = [...packEntries(pairs(space, num, isSorted))]
-      for (const way of WAYS.filter((one) => one.isSorted === isSorted)) {
-        const figure = await measure(way, options, way.isPacked ? chunks : undefined)
-        const before = best.get(way.name)
-        if (before === undefined || before.entriesPerSecond < figure.entriesPerSecond)
-          best.set(way.name, figure)
+  const figures = new Map<string, BulkFigure[]>()
+  for (const isSorted of [false, true]) {
+    const { keyBytes, valueBytes, num } = options
+    const space = new KeySpace(keyBytes, valueBytes, 1)
+    const chunks = [...packEntries(pairs(space, num, isSorted))]
+    const ways = WAYS.filter((way) => way.isSorted === isSorted)
+    for (let round = 0; round < options.rounds; round++) {
+      for (const way of ways) {
+        const figure = await measure(way, options, chunks)
+        options.onFigure?.(figure)
+        figures.set(way.name, [...(figures.get(way.name) ?? []), figure])
       }
     }
   }
-  return [...best.values()]
+  return [...figures.values()].map(middleOf)
+}
+
+/** The round whose rate is the middle one. */
+function middleOf(rounds: readonly BulkFigure[]): BulkFigure {
+  const sorted = [...rounds].sort((a, b) => a.entriesPerSecond - b.entriesPerSecond)
+  const middle = sorted[sorted.length >> 1] as BulkFigure
+  return { ...middle, found: Math.min(...rounds.map(({ found }) => found)) }
+}
+
+function line({ name, entriesPerSecond, cpu }: BulkFigure, num: number): string {
+  const rate = Math.round(entriesPerSecond).toLocaleString('en').padStart(11)
+  const own = cpu.main + cpu.others
+  const share = own === 0 ? 0 : (100 * cpu.main) / own
+  const nanoseconds = (seconds: number): string => `${Math.round((seconds / num) * 1e9)} ns`
+  const seconds = num / entriesPerSecond
+  return (
+    `${name.padEnd(27)} ${rate}/s  main ${nanoseconds(cpu.main)} an entry (${share.toFixed(0)} % of the CPU)  ` +
+    `workers ${nanoseconds(cpu.others)}, the busiest ${nanoseconds(cpu.busiest)}  ` +
+    `others used ${(cpu.strangers / seconds).toFixed(1)} processors`
+  )
+}
+
+/** How much faster two workers are, and how much faster they could be where nobody else wants the processors. */
+function compare(figures: readonly BulkFigure[], kind: string): string {
+  const find = (workers: string): BulkFigure | undefined =>
+    figures.find(({ name }) => name === `${kind}, ${workers}`)
+  const [one, two] = [find('1 worker'), find('2 workers')]
+  if (one === undefined || two === undefined) return ''
+  const wall = two.entriesPerSecond / one.entriesPerSecond
+  const path = ({ cpu }: BulkFigure): number => Math.max(cpu.main, cpu.busiest)
+  const cpu = path(two) === 0 ? 0 : path(one) / path(two)
+  return `${kind}: two workers ${wall.toFixed(2)} times one; by the CPU time of the busiest thread ${cpu.toFixed(2)}`
+}
+
+function printModel(num: number, budgetMib: number): void {
+  const script = fileURLToPath(new URL('./macro/bulk-model.js', import.meta.url))
+  const text = execFileSync(process.execPath, [script, String(num), String(budgetMib)])
+  const { entries, older, budgetBytes, grownBytes, fault } = JSON.parse(
+    String(text),
+  ) as BulkModelReport
+  const count = (n: number): string => n.toLocaleString('en')
+  console.log(
+    `${count(entries)} shuffled entries and ${count(older)} older ones of their keys: ` +
+      `${fault ?? 'equal to the model'}`,
+  )
+  const mib = (bytes: number): string => `${Math.round(bytes / MIB)} MiB`
+  console.log(
+    `memory: ${mib(grownBytes)} more at most; the budget for entries is ${mib(budgetBytes)}, and two jobs may take ` +
+      `${mib(JOB_BYTES)} each beside it`,
+  )
+  const isWithin = grownBytes <= budgetBytes + 2 * JOB_BYTES
+  if (fault !== undefined || !isWithin) process.exitCode = 1
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       num: { type: 'string', default: '5000000' },
-      rounds: { type: 'string', default: '2' },
+      rounds: { type: 'string', default: '3' },
+      budget: { type: 'string', default: '128' },
     },
   })
-  const options = {
-    num: Number(values.num),
-    rounds: Number(values.rounds),
-    keyBytes: 16,
-    valueBytes: 100,
-  }
+  const num = Number(values.num)
+  const rounds = Number(values.rounds)
   console.log(machine())
-  const figures = await runBulk(options)
-  for (const { name, entriesPerSecond, rssMaxBytes, found } of figures) {
-    const isWhole = found === options.num
-    if (!isWhole) process.exitCode = 1
-    const rate = Math.round(entriesPerSecond).toLocaleString('en')
-    console.log(
-      `${name.padEnd(28)} ${rate.padStart(12)}/s  rss ${Math.round(rssMaxBytes / MIB)} MiB  ` +
-        `${isWhole ? 'every entry there' : `${found} of ${options.num} entries`}`,
-    )
+  const onFigure = ({ found, name }: BulkFigure): void => {
+    if (found === num) return
+    process.exitCode = 1
+    console.log(`${name}: ${found} of ${num} entries`)
   }
-  const rate = (name: string): number =>
-    figures.find((one) => one.name === name)?.entriesPerSecond ?? 0
+  const sizes = { keyBytes: 16, valueBytes: 100 }
+  const figures = await runBulk({ num, rounds, ...sizes, onFigure })
+  for (const figure of figures) console.log(line(figure, num))
   for (const kind of ['random, pairs', 'random, packed', 'in order, pairs', 'in order, packed']) {
-    const ratio = rate(`${kind}, 2 workers`) / rate(`${kind}, 1 worker`)
-    console.log(`${kind}: two workers ${ratio.toFixed(2)} times one`)
+    console.log(compare(figures, kind))
   }
+  const rate = median(await runNative(num, rounds))
+  if (rate === undefined) console.log('db_bench is not installed: no comparison with RocksDB')
+  else {
+    console.log(
+      `${'native RocksDB, fillseq'.padEnd(27)} ${Math.round(rate).toLocaleString('en').padStart(11)}/s`,
+    )
+    for (const { name, entriesPerSecond } of figures.filter((one) => one.name.startsWith('in'))) {
+      console.log(`${name}: ${(entriesPerSecond / rate).toFixed(2)} times that`)
+    }
+  }
+  printModel(num, Number(values.budget))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main()

@@ -45,7 +45,7 @@ export class ChunkBuffer {
   readonly address: number
   readonly #context: ActorContext
   readonly #source: IngestChunks
-  /** Each goes when it has been read: their memory is the largest part of what a job takes. */
+  /** Each is let go of when it has been read: the collector may have its memory. */
   readonly #chunks: (Uint8Array | undefined)[]
   readonly #window: GrowingBuffer
   /** A copy of the last key of the filling before. */

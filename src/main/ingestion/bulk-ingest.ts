@@ -57,7 +57,8 @@ export interface BulkIngestOptions {
   readonly sorted?: boolean
   /**
    * Bytes of entries in memory at once: gathered, on their way, and being sorted; what does not fit is sorted in parts that
-   * wait on disk. Beside it each job takes some megabytes. A chunk of the source is never cut: very large ones take more.
+   * wait on disk. Beside it each job takes up to 48 MiB, for what it writes and for memory that the collector has not
+   * taken back. A chunk of the source is never cut: very large ones take more.
    * Default `RuntimeConfig.memtableBytes` for each job and once more; 256 KiB … 1 GiB.
    */
   readonly memoryBytes?: number
@@ -101,7 +102,8 @@ export class BulkIngest {
     this.#budget = new IngestBudget(options, executor.threads, core.runtime.memtableBytes)
     this.#jobs = new IngestJobs(core, executor, this.#budget.parallelism)
     this.#batch = new ChunkBatch(this.#budget.batchBytes)
-    this.#packer = new ChunkPacker(Math.min(CHUNK_BYTES_DEFAULT, this.#budget.batchBytes))
+    const chunkBytes = Math.min(CHUNK_BYTES_DEFAULT, this.#budget.batchBytes)
+    this.#packer = new ChunkPacker(chunkBytes, { isCopying: false })
   }
 
   async run(source: BulkSource): Promise<IngestionResult> {

@@ -15,6 +15,7 @@ import type { JobMemoryOptions } from '../scheduling/job-region.js'
 import type { TreeCore } from '../tree-core.js'
 import type { GatheredChunks } from './chunk-batch.js'
 import type { IngestJobSource } from './ingest-jobs.js'
+import { CHUNK_BYTES_DEFAULT } from './packed-entries.js'
 import { runPlan } from './sorted-runs.js'
 
 const MEMORY_BYTES_MIN = 256 * 1024
@@ -46,6 +47,11 @@ export class IngestBudget {
   /** Bytes of chunks that a job gets. */
   readonly batchBytes: number
   readonly isSorted: boolean
+  /**
+   * What jobs of this ingestion get of the shared memory beside what all jobs get: as much for each, so that one goes on in
+   * the pages of the one before.
+   */
+  readonly regionBytes: number
 
   /** @throws RangeError for limits that are none */
   constructor(limits: IngestLimits, threads: number, memtableBytes: number) {
@@ -68,6 +74,8 @@ export class IngestBudget {
     this.isSorted = sorted
     const shares = 1 + jobs * (sorted ? 1 : 1 + SORT_FACTOR)
     this.batchBytes = Math.floor(memoryBytes / shares)
+    const factor = sorted ? 0 : SORT_FACTOR
+    this.regionBytes = OVERHEAD_BYTES + factor * (this.batchBytes + CHUNK_BYTES_DEFAULT)
   }
 }
 
@@ -79,14 +87,15 @@ function defaultBytes(jobs: number, memtableBytes: number): number {
 export function chunksJob(
   core: TreeCore,
   { chunks, numbers, bytes, longest }: GatheredChunks,
-  { isSorted }: IngestBudget,
+  { isSorted, regionBytes }: IngestBudget,
 ): { readonly jobOf: IngestJobSource; readonly memory: JobMemoryOptions } {
   const bufferBytes =
     OVERHEAD_BYTES + (isSorted ? Math.max(longest, SORTED_BUFFER_BYTES) : bytes * SORT_FACTOR)
   const source = { kind: 'chunks', chunks, numbers, bufferBytes, isSorted } as const
   const planOf = (): OutputPlan => (isSorted ? ingestPlan(core, bytes) : runPlan(core, bytes))
   const extraBytes =
-    bufferBytes + REGION_BYTES_A_VALUE_BYTE * Math.max(0, longest - VALUE_BYTES_COMMON)
+    Math.max(bufferBytes, regionBytes) +
+    REGION_BYTES_A_VALUE_BYTE * Math.max(0, longest - VALUE_BYTES_COMMON)
   return {
     jobOf: () => ingestJob(core, source, bytes, planOf()),
     // The chunks are in the job's hands, and gone when it fails.

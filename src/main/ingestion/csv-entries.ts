@@ -6,7 +6,7 @@ import { type CsvError, type Options, parse } from 'csv-parse'
 import { rangeError, typeError, VarveError } from '../../shared/base/errors.js'
 import type { BytesLike } from '../bytes-like.js'
 import { lineError, requireBytesOf, requireKeyOf } from './line-errors.js'
-import { ChunkPacker, owned } from './packed-entries.js'
+import { CHUNK_BYTES_DEFAULT, ChunkPacker } from './packed-entries.js'
 import { piecesOf, type TextSource } from './source-bytes.js'
 
 /** A column by its name, or by its number from 0; or what makes something of a row's fields. */
@@ -50,7 +50,7 @@ export async function* csvEntries(
   source: TextSource,
   options: CsvOptions,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
-  const packer = new ChunkPacker()
+  const packer = new ChunkPacker(CHUNK_BYTES_DEFAULT, { isCopying: true })
   const chunks: Uint8Array<ArrayBuffer>[] = []
   const rows = new RowReader(options)
   const parser = parse({
@@ -58,7 +58,7 @@ export async function* csvEntries(
     on_record: (fields: string[], { lines }) => {
       const entry = rows.entryOf(fields, lines)
       const full = entry === undefined ? undefined : packer.add(entry[0], entry[1])
-      if (full !== undefined) chunks.push(owned(full))
+      if (full !== undefined) chunks.push(full)
       // Taken: nothing is passed on.
       return null
     },
@@ -84,7 +84,7 @@ export async function* csvEntries(
     parser.destroy()
   }
   const last = packer.take()
-  if (last !== undefined) chunks.push(owned(last))
+  if (last !== undefined) chunks.push(last)
   yield* chunks
   return undefined
 }

@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer'
 import { rangeError } from '../../shared/base/errors.js'
 import type { BytesLike } from '../bytes-like.js'
 import { lineError, requireBytesOf, requireKeyOf } from './line-errors.js'
-import { ChunkPacker, owned } from './packed-entries.js'
+import { CHUNK_BYTES_DEFAULT, ChunkPacker } from './packed-entries.js'
 import { piecesOf, type TextSource } from './source-bytes.js'
 
 export interface NdjsonOptions {
@@ -42,7 +42,7 @@ export async function* ndjsonEntries(
   source: TextSource,
   options: NdjsonOptions,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
-  const packer = new ChunkPacker()
+  const packer = new ChunkPacker(CHUNK_BYTES_DEFAULT, { isCopying: true })
   const entryOf = entryReader(options)
   const lines = new LineSplitter(options.lineBytesMax)
   let number = 0
@@ -50,7 +50,7 @@ export async function* ndjsonEntries(
   const take = (line: Buffer): void => {
     const entry = entryOf(++number, line)
     const full = entry === undefined ? undefined : packer.add(entry[0], entry[1])
-    if (full !== undefined) chunks.push(owned(full))
+    if (full !== undefined) chunks.push(full)
   }
   for await (const piece of piecesOf(source)) {
     lines.feed(piece, take)
@@ -58,7 +58,7 @@ export async function* ndjsonEntries(
   }
   lines.end(take)
   const last = packer.take()
-  if (last !== undefined) chunks.push(owned(last))
+  if (last !== undefined) chunks.push(last)
   yield* chunks
   return undefined
 }

@@ -23,14 +23,24 @@ const BYTES_A_UNIT = 3
 /** Keys up to this size are copied by a loop: a call costs more. */
 const LOOP_BYTES = 24
 
+export interface ChunkPackerOptions {
+  /**
+   * True: what it gives away is a copy, in memory that holds nothing else, and it goes on in the memory it has. False: it
+   * gives that away, of which the chunk is a part.
+   */
+  readonly isCopying: boolean
+}
+
 /** Gathers entries in chunks. What it gives away is the taker's. */
 export class ChunkPacker {
   readonly #chunkBytes: number
+  readonly #isCopying: boolean
   #chunk: Buffer | undefined
   #top = 0
 
-  constructor(chunkBytes = CHUNK_BYTES_DEFAULT) {
+  constructor(chunkBytes: number, { isCopying }: ChunkPackerOptions) {
     this.#chunkBytes = chunkBytes
+    this.#isCopying = isCopying
   }
 
   /**
@@ -47,9 +57,12 @@ export class ChunkPacker {
     let chunk = this.#chunk
     if (chunk === undefined || this.#top + most > this.#chunkBytes) {
       full = this.take()
-      // Not zeroed, and memory of its own: never a piece of what all small buffers share.
-      chunk = Buffer.allocUnsafeSlow(Math.max(this.#chunkBytes, most))
-      this.#chunk = chunk
+      chunk = this.#chunk
+      if (chunk === undefined || most > chunk.length) {
+        // Not zeroed, and memory of its own: never a piece of what all small buffers share.
+        chunk = Buffer.allocUnsafeSlow(Math.max(this.#chunkBytes, most))
+        this.#chunk = chunk
+      }
     }
     const head = this.#top
     const keyAt = head + HEAD_BYTES
@@ -69,9 +82,12 @@ export class ChunkPacker {
   take(): Uint8Array<ArrayBuffer> | undefined {
     const chunk = this.#chunk
     const top = this.#top
-    this.#chunk = undefined
+    if (chunk === undefined || top === 0) return undefined
     this.#top = 0
-    return top === 0 ? undefined : (chunk?.subarray(0, top) as Uint8Array<ArrayBuffer> | undefined)
+    const taken = chunk.subarray(0, top) as Uint8Array<ArrayBuffer>
+    const isCommon = chunk.length === this.#chunkBytes
+    if (!this.#isCopying || !isCommon) this.#chunk = undefined
+    return this.#isCopying ? owned(taken) : taken
   }
 }
 
@@ -119,18 +135,18 @@ export function* packEntries(
   entries: Iterable<readonly [key: BytesLike, value: BytesLike]>,
   options: { readonly chunkBytes?: number } = {},
 ): Generator<Uint8Array<ArrayBuffer>, undefined> {
-  const packer = new ChunkPacker(options.chunkBytes)
+  const { chunkBytes = CHUNK_BYTES_DEFAULT } = options
+  const packer = new ChunkPacker(chunkBytes, { isCopying: true })
   for (const [key, value] of entries) {
     const full = packer.add(key, value)
-    if (full !== undefined) yield owned(full)
+    if (full !== undefined) yield full
   }
   const last = packer.take()
-  if (last !== undefined) yield owned(last)
+  if (last !== undefined) yield last
   return undefined
 }
 
 /** The same bytes in memory that holds nothing else, as whoever moves it to another thread wants it. */
 export function owned(chunk: Uint8Array): Uint8Array<ArrayBuffer> {
-  // Not the method of a Buffer, which would be a view.
-  return Uint8Array.prototype.slice.call(chunk) as Uint8Array<ArrayBuffer>
+  return new Uint8Array(chunk)
 }

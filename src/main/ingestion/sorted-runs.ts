@@ -18,6 +18,12 @@ import { abandonTables, removeTables } from '../scheduling/proposed-tables.js'
 import { runSlices, samplesOf } from '../scheduling/subcompactions.js'
 import type { TreeCore } from '../tree-core.js'
 
+/** How many jobs merge at once, and what each gets of the shared memory beside what all jobs get. */
+export interface MergeBudget {
+  readonly parallelism: number
+  readonly regionBytes: number
+}
+
 /** One run: its tables ascending by key. */
 export type SortedRun = readonly TableProposal[]
 
@@ -58,14 +64,14 @@ export function runPlan(core: TreeCore, bytes: number): OutputPlan {
 }
 
 /**
- * Merges runs, the oldest first, into tables that are ready to be installed; the runs are gone afterwards. `parallelism`
- * jobs at once.
+ * Merges runs, the oldest first, into tables that are ready to be installed; the runs are gone afterwards. So many
+ * jobs run at once as the budget says.
  */
 export async function mergeRuns(
   core: TreeCore,
   executor: JobExecutor,
   runs: readonly SortedRun[],
-  { parallelism }: { readonly parallelism: number },
+  budget: MergeBudget,
   options: MergeOptions,
 ): Promise<{ readonly tables: SortedRun; readonly bytesWritten: number }> {
   let left = runs.filter((run) => run.length > 0)
@@ -76,7 +82,7 @@ export async function mergeRuns(
       const group = left.slice(0, MERGE_WIDTH_MAX)
       const bytes = bytesOf(group)
       const result = await mergeGroup(core, executor, group, {
-        parallelism,
+        budget,
         options,
         plan: (share) => runPlan(core, bytes * share),
       })
@@ -86,7 +92,7 @@ export async function mergeRuns(
     }
     const bytes = bytesOf(left)
     const plan = (share: number): OutputPlan => ingestPlan(core, bytes * share)
-    const result = await mergeGroup(core, executor, left, { parallelism, options, plan })
+    const result = await mergeGroup(core, executor, left, { budget, options, plan })
     return { tables: result.tables, bytesWritten: bytesWritten + result.bytesWritten }
   } finally {
     removeTables(core, left.flat())
@@ -94,7 +100,7 @@ export async function mergeRuns(
 }
 
 interface GroupMerge {
-  readonly parallelism: number
+  readonly budget: MergeBudget
   readonly options: MergeOptions
   /** The plan for a job that has this share of the keys. */
   readonly plan: (share: number) => OutputPlan
@@ -108,10 +114,11 @@ async function mergeGroup(
   core: TreeCore,
   executor: JobExecutor,
   runs: readonly SortedRun[],
-  { parallelism, options, plan }: GroupMerge,
+  { budget, options, plan }: GroupMerge,
 ): Promise<JobResult> {
   const bytes = bytesOf(runs)
   using control = new MergeControl(core, bytes, options)
+  const { parallelism, regionBytes } = budget
   const parts = bytes < CUT_BYTES_MIN ? 1 : Math.max(parallelism, Math.ceil(bytes / SLICE_BYTES))
   const slices = sliceKeys(samplesOfRuns(core, runs.flat()), parts, core.order.compare)
   const newestFirst = [...runs].reverse()
@@ -139,7 +146,10 @@ async function mergeGroup(
     ),
     output: plan(1 / slices.length),
   })
-  return runSlices(core, executor, slices, bytes, jobOf, control, parallelism)
+  return runSlices(core, executor, slices, bytes, jobOf, control, {
+    parallelism,
+    extraBytes: regionBytes,
+  })
 }
 
 /** Keys of the runs, evenly spread. */

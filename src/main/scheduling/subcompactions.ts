@@ -9,7 +9,7 @@ import { sampleKeys } from '../../shared/table/index-samples.js'
 import type { TreeCore } from '../tree-core.js'
 import type { Table } from '../version/table.js'
 import type { JobExecutor } from './job-executor.js'
-import { withJobMemory } from './job-region.js'
+import { type JobMemory, type JobMemoryOptions, withJobMemory } from './job-region.js'
 import { type KeySample, sliceKeys, WHOLE } from './key-slices.js'
 import type { MergeControl } from './merge-control.js'
 import { removeTables } from './proposed-tables.js'
@@ -45,7 +45,12 @@ export function chooseSlices(
   return sliceKeys(cuts, parts, core.order.compare)
 }
 
-/** Runs one job for each slice, `parallelism` of them at once: all, where it is left out. */
+export interface SliceOptions extends JobMemoryOptions {
+  /** Jobs at once. Default: all. */
+  readonly parallelism?: number
+}
+
+/** Runs one job for each slice. */
 export async function runSlices(
   core: TreeCore,
   executor: JobExecutor,
@@ -53,16 +58,16 @@ export async function runSlices(
   bytes: number,
   jobOf: SliceJob,
   merge: MergeControl,
-  parallelism = slices.length,
+  { parallelism = slices.length, ...memory }: SliceOptions = {},
 ): Promise<JobResult> {
   const failures: unknown[] = []
   const run = async (slice: KeySlice): Promise<JobResult> => {
     try {
-      return await withJobMemory(core.environment, ({ region, control }) =>
+      const work = ({ region, control }: JobMemory): Promise<JobResult> =>
         merge.run(control, () =>
           executor.run({ ...jobOf(slice, bytes / slices.length), region, control }),
-        ),
-      )
+        )
+      return await withJobMemory(core.environment, work, memory)
     } catch (error) {
       failures.push(merge.explain(error))
       merge.cancel()
