@@ -198,6 +198,22 @@ t.test('dangerous imports have one owner each', async (t) => {
   )
 })
 
+t.test('each atomic access names what it pairs with', async (t) => {
+  const silent = engine.flatMap(({ path, lines }) =>
+    lines.flatMap((line, i) => {
+      if (!/\b(Atomics\.[a-z]|atomic\.(load|store|add|cmpxchg|wait|notify))/.test(line)) return []
+      if (/^\s*(\/?\*|\/\/)/.test(line)) return []
+      // Functions and their comments have no empty lines in them.
+      let first = i
+      while (first > 0 && (lines[first - 1] as string).trim() !== '') first--
+      const paragraph = lines.slice(first, i + 1)
+      const isSaid = paragraph.some((text) => /(\/\/|\*).*\bpairs?\b/i.test(text))
+      return isSaid ? [] : [`${path}:${i + 1}: ${line.trim()}`]
+    }),
+  )
+  t.same(silent, [])
+})
+
 t.test('every file says what it is', async (t) => {
   const silent = everything.filter(({ text }) => !/^(#!.*\n)?\s*(\/\*\*|\/\/)/.test(text))
   t.same(

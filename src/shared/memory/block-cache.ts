@@ -266,7 +266,10 @@ export class BlockCache {
     this.#store(CACHE_LOCK, 0)
   }
 
-  /** A u64 that another thread may be counting up: its high word is read again where it has changed. */
+  /**
+   * A u64 that another thread may be counting up: its high word is read again where it has changed. Pairs with that thread's
+   * plain stores of all 64 bits: counts tell nothing else, so nothing need come before them.
+   */
   #count(address: number): number {
     const high = (address >>> 2) + 1
     const { u32 } = this.#shared

@@ -126,7 +126,7 @@ export class Epochs {
   give(number: number): void {
     assert(number !== OWNER_SLOT && this.#taken.delete(number), 'a taken slot is given back')
     const word = (this.address + EPOCHS_SLOTS + EPOCH_SLOT_BYTES * number) >>> 2
-    // As the thread's own `leave`, which it may not have come to.
+    // As the thread's own `leave`, which it may not have come to: pairs with the kernels' look at the slots.
     Atomics.store(this.#shared.u32, word, 0)
   }
 }

@@ -54,7 +54,7 @@ export class Pace {
     return this.#shared.isSet(this.#address + PACE_PAUSED)
   }
 
-  /** Main: lets merges stand still, or go on. */
+  /** Main: lets merges stand still, or go on. Pairs with the load in {@link isPaused}. */
   setPaused(isPaused: boolean): void {
     Atomics.store(this.#shared.i32, (this.#address + PACE_PAUSED) >>> 2, isPaused ? 1 : 0)
     this.wake()
@@ -64,7 +64,7 @@ export class Pace {
     return this.#shared.getF64(this.#address + PACE_RATE)
   }
 
-  /** Main: changes the rate; 0 is none, and forgives what is owed. */
+  /** Main: changes the rate; 0 is none, and forgives what is owed. Pairs with the exchange of {@link charge}, each way. */
   setRate(bytesPerSecond: number): void {
     const before = this.bytesPerSecond
     if (bytesPerSecond === before) return
@@ -80,7 +80,7 @@ export class Pace {
     this.wake()
   }
 
-  /** Takes bytes out of the bucket, also where there are not so many. */
+  /** Takes bytes out of the bucket, also where there are not so many. Pairs with itself elsewhere and {@link setRate}. */
   charge(bytes: number): void {
     for (;;) {
       const old = Atomics.load(this.#fullAt, 0)
@@ -92,7 +92,10 @@ export class Pace {
     }
   }
 
-  /** How long to stand still before the next block, {@link PACE_WAIT_MS} at most; then ask again. 0: go on. */
+  /**
+   * How long to stand still before the next block, {@link PACE_WAIT_MS} at most; then ask again. 0: go on. The load pairs
+   * with the exchanges of {@link charge} and {@link setRate}.
+   */
   get waitMs(): number {
     if (this.isPaused) return PACE_WAIT_MS
     if (this.bytesPerSecond === 0) return 0
@@ -101,17 +104,17 @@ export class Pace {
     return Math.min(PACE_WAIT_MS, Math.ceil(Number(owed) / MILLISECOND_NS))
   }
 
-  /** What {@link wait} must be given: it returns at once where anything has changed since. */
+  /** What {@link wait} must be given: it returns at once where anything has changed since. Pairs with {@link wake}. */
   get changes(): number {
     return Atomics.load(this.#shared.i32, (this.#address + PACE_WAKE) >>> 2)
   }
 
-  /** Worker threads: stands still for so long, or until something changes. */
+  /** Worker threads: stands still for so long, or until something changes. Pairs with {@link wake}. */
   wait(milliseconds: number, changes: number): void {
     Atomics.wait(this.#shared.i32, (this.#address + PACE_WAKE) >>> 2, changes, milliseconds)
   }
 
-  /** Main: something is to be seen at once, also by those who wait. */
+  /** Main: something is to be seen at once, also by those who wait. Pairs with {@link changes} and {@link wait}. */
   wake(): void {
     const word = (this.#address + PACE_WAKE) >>> 2
     Atomics.add(this.#shared.i32, word, 1)

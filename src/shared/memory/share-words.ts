@@ -121,10 +121,12 @@ export class ShareWords {
     throw new VarveError('VARVE_CLOSED', 'the thread that owns this tree is gone')
   }
 
+  /** Pairs as its callers say. */
   #load(field: number): number {
     return Atomics.load(this.#words, this.#base + (field >>> 2))
   }
 
+  /** Pairs as its callers say. */
   #store(field: number, value: number): void {
     Atomics.store(this.#words, this.#base + (field >>> 2), value)
   }
@@ -144,7 +146,10 @@ export class ReaderWords {
     this.#states = (address + READER_STATES) >>> 2
   }
 
-  /** The owner's, before the thread knows the address and once it is gone: it pins and holds nothing. */
+  /**
+   * The owner's, before the thread knows the address and once it is gone: it pins and holds nothing. Pairs with the loads in
+   * {@link pinned} and {@link holds}.
+   */
   clear(): void {
     for (let word = 0; word < READER_BYTES / 4; word++) {
       Atomics.store(this.#words, (this.address >>> 2) + word, 0)

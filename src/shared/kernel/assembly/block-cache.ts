@@ -212,7 +212,10 @@ export function cache_unpin(view: usize, block: usize): void {
   atomic.store<u32>(pins, count)
 }
 
-/** Whether a view pins the segment. */
+/**
+ * Whether a view pins the segment. The loads pair with the owner's stores in `BlockCache.openView` and `closeView`, and with
+ * the stores of pins in `cache_pin` (by way of the epoch) and `cache_unpin`.
+ */
 function is_pinned(cache: usize, segment: i32): bool {
   const top = atomic.load<u32>(cache, CACHE_VIEWS_TOP)
   for (let i: u32 = 0; i < top; i++) {
@@ -330,7 +333,7 @@ function close_unpinned(cache: usize, openField: usize): i32 {
   return segment
 }
 
-/** The slot in `bucket` that leads to `block`, or 0. */
+/** The slot in `bucket` that leads to `block`, or 0. Pairs with the stores of earlier holders of the lock. */
 function slot_of(bucket: usize, tag: u32, block: usize): usize {
   for (let bits = tag_bits(bucket, tag); bits != 0; bits &= bits - 1) {
     const slot = bucket + (<usize>(ctz(bits) >> 1) << 3)
@@ -382,6 +385,7 @@ function empty_segment(view: usize, cache: usize, segment: i32, fromSmall: bool)
     const hash = mix(load<u32>(record, CACHE_RECORD_OWNER), load<u64>(record, CACHE_RECORD_OFFSET))
     const slot = slot_of(bucket_of(view, hash), tag_of(hash), record + CACHE_RECORD_BLOCK)
     if (slot != 0) {
+      // Pairs with the exchange in `look_up`, the stores below with its load.
       const uses = atomic.load<u64>(slot) & USES_MASK
       const target = uses > 0 ? append_kept(cache, bytes) : 0
       if (target != 0) {
@@ -406,6 +410,7 @@ function empty_segment(view: usize, cache: usize, segment: i32, fromSmall: bool)
  * is pinned. So many free ones stay that what is kept of the next one finds room.
  */
 function open_segment(view: usize, cache: usize, openField: usize, queue: usize): bool {
+  // Pairs with the owner's store in `BlockCache.#share`.
   const reserve = atomic.load<u32>(cache, CACHE_RESERVE)
   // A block that is kept again and again loses a use each time: so many rounds empty any cache.
   for (let left = (load<u32>(cache, CACHE_SEGMENT_COUNT) << 2) + 8; left > 0; left--) {
@@ -421,7 +426,10 @@ function open_segment(view: usize, cache: usize, openField: usize, queue: usize)
   return false
 }
 
-/** A free slot of the bucket; a full one gives up its least used slot, whose block becomes dead space in its segment. */
+/**
+ * A free slot of the bucket; a full one gives up its least used slot, whose block becomes dead space in its segment. The
+ * loads pair with the exchange in `look_up`: other threads count uses meanwhile.
+ */
 function free_slot(cache: usize, bucket: usize): usize {
   let victim: usize = 0
   let fewest = USES_MASK + 1
@@ -459,6 +467,7 @@ function insert(view: usize, owner: u32, offset: u64, source: usize, blockBytes:
   memory.copy(record + CACHE_RECORD_BLOCK, source, blockBytes)
   const block = record + CACHE_RECORD_BLOCK
   const slot = free_slot(cache, bucket_of(view, hash))
+  // Publishes the record: pairs with the load in `look_up`.
   atomic.store<u64>(slot, word_of(tag_of(hash), block, rank == CACHE_RANK_METADATA ? USES_MAX : 0))
   store<u64>(cache, load<u64>(cache, CACHE_INSERTIONS) + 1, CACHE_INSERTIONS)
   store<u64>(cache, load<u64>(cache, CACHE_USED_BYTES) + <u64>bytes, CACHE_USED_BYTES)
@@ -468,8 +477,8 @@ function insert(view: usize, owner: u32, offset: u64, source: usize, blockBytes:
 /** Takes the lock for the thread of an epoch slot; false where another one keeps it. */
 function lock(cache: usize, slot: u32): bool {
   for (let looks = 0; looks < LOCK_LOOKS; looks++) {
+    // Both pair with the store at the end of `cache_insert`, and with the owner's in `BlockCache.#recover`.
     if (atomic.load<u32>(cache, CACHE_LOCK) != 0) continue
-    // Pairs with the store at the end of `cache_insert`.
     if (atomic.cmpxchg<u32>(cache + CACHE_LOCK, 0, slot + 1) == 0) return true
   }
   return false
@@ -494,6 +503,7 @@ export function cache_insert(
   const cache = <usize>load<u32>(view, VIEW_CACHE)
   if (!lock(cache, load<u32>(view, VIEW_SLOT))) return 0
   const block = insert(view, owner, <u64>offset, source, blockBytes, rank)
+  // All that was changed under the lock comes before: pairs with the exchange in `lock`.
   atomic.store<u32>(cache, 0, CACHE_LOCK)
   return <i32>block
 }
@@ -505,6 +515,7 @@ export function cache_insert(
 export function cache_clear(cache: usize): void {
   const buckets = <usize>load<u32>(cache, CACHE_BUCKETS)
   const end = buckets + <usize>load<u32>(cache, CACHE_BUCKET_COUNT) * CACHE_BUCKET_BYTES
+  // Pairs with the load in `look_up`: what is found before stays, since its segment goes to limbo.
   for (let slot = buckets; slot < end; slot += CACHE_SLOT_BYTES) atomic.store<u64>(slot, 0)
   store<i32>(cache, -1, CACHE_SMALL_OPEN)
   store<i32>(cache, -1, CACHE_MAIN_OPEN)

@@ -22,7 +22,7 @@ export function epochs_advance(epochs: usize): u32 {
   return atomic.add<u32>(epochs + EPOCHS_GLOBAL, 2)
 }
 
-/** True once no thread can see any more what bears the stamp. */
+/** True once no thread can see any more what bears the stamp. The first load pairs with the add in `epochs_advance`. */
 export function epochs_have_passed(epochs: usize, stamp: u32): bool {
   if (atomic.load<u32>(epochs, EPOCHS_GLOBAL) == stamp) {
     // No epoch could begin behind the stamp, then. Nobody else may ever begin one.

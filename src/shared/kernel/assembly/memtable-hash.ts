@@ -95,7 +95,7 @@ function table_add(base: usize, table: usize, slots: u32, hash: u64, entry: usiz
   while (load<u32>(table + (<usize>index << 2)) != 0) {
     if (++index == slots) index = 0
   }
-  // Publishes the entry to `table_find`.
+  // Publishes the entry: pairs with the load in `table_find`.
   atomic.store<u32>(table + (<usize>index << 2), tag_of(hash) | offset)
 }
 
@@ -147,6 +147,6 @@ export function hash_add(base: usize, hash: u64, entry: usize): void {
 export function hash_open_overflow(base: usize, table: usize, bytes: i32): void {
   memory.fill(table, 0, bytes)
   store<u32>(base, <u32>bytes >> 2, MEMTABLE_OVERFLOW_SLOTS)
-  // Publishes the table to `hash_find`.
+  // Publishes the table: pairs with the load in `hash_find`.
   atomic.store<u32>(base, <u32>table, MEMTABLE_OVERFLOW)
 }

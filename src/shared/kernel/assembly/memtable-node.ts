@@ -91,6 +91,7 @@ import { compare_bytes } from './bytes'
   return atomic.load<u32>(node, NODE_UPPER)
 }
 
+/** Written before the node is published and never changed: pairs with whatever store leads to the node. */
 @inline export function node_reference(node: usize): usize {
   return atomic.load<u32>(node, NODE_REFERENCE)
 }
@@ -166,7 +167,7 @@ function reference_side(skip: i32, reference: usize, key: usize, length: i32): i
   const slot = slot_make(anchor, node_skip(leaf))
   slot_put(slots, total, slot)
   if (sorted == total && (total == 0 || slot_less(slot_at(slots, total - 1), slot))) sorted++
-  // Publishes the entry to `node_meta`.
+  // Publishes the entry: pairs with the load in `node_meta`.
   atomic.store<u32>(leaf, (<u32>sorted << 16) | <u32>(total + 1), NODE_META)
 }
 
@@ -318,7 +319,7 @@ export function leaf_write(
 @inline export function inner_set_child(node: usize, position: i32, child: usize): void {
   const count = <i32>load<u32>(node, NODE_META)
   const slot = order_at(inner_order(node, count), position)
-  // Publishes the child to `inner_child`.
+  // Publishes the child: pairs with the load in `inner_child`.
   atomic.store<u32>(node + (slot << 3), <u32>child, INNER_LINKS + 4)
 }
 
@@ -414,7 +415,7 @@ function tied_position(
 export function inner_insert(node: usize, position: i32, separator: usize, child: usize): void {
   const count = <i32>load<u32>(node, NODE_META)
   inner_prepare(node, count, position, separator, child)
-  // Publishes the slot and the order to `node_meta`.
+  // Publishes the slot and the order: pairs with the load in `node_meta`.
   atomic.store<u32>(node, <u32>(count + 1), NODE_META)
 }
 

@@ -30,11 +30,15 @@ import {
 import { memtable_raise_top, memtable_take_entry } from './memtable'
 import { range_set_build, range_set_bytes_max, range_set_scratch_bytes, set_records } from './range-set'
 
-/** The chain's newest record and the list, as a reader needs them: the list first (I2). */
+/**
+ * The chain's newest record and the list, as a reader needs them: the list first (I2). The load pairs with the store in
+ * `join_sets`.
+ */
 @inline export function ranges_list(base: usize): usize {
   return <usize>atomic.load<u32>(base, MEMTABLE_RANGE_LIST)
 }
 
+/** Pairs with the store in `memtable_commit_range`. */
 @inline export function ranges_newest(base: usize): usize {
   return <usize>atomic.load<u32>(base, MEMTABLE_RANGE_NEWEST)
 }
@@ -63,6 +67,7 @@ export function memtable_commit_range(
   const record = memtable_take_entry(base, startLength, endLength, KIND_RANGE_TOMBSTONE, <u64>seqno)
   store<u32>(record, load<u32>(base, MEMTABLE_RANGE_NEWEST), ENTRY_LINK)
   store<u32>(base, load<u32>(base, MEMTABLE_RANGE_COUNT) + 1, MEMTABLE_RANGE_COUNT)
+  // Pairs with the load in `ranges_newest`.
   atomic.store<u32>(base, <u32>record, MEMTABLE_RANGE_NEWEST)
 }
 
@@ -129,5 +134,6 @@ function join_sets(base: usize, list: usize, kept: i32, count: i32): void {
   }
   store<u32>(fresh + RANGE_LIST_SETS + (<usize>kept << 2), <u32>set)
   memtable_raise_top(base, fresh + <usize>list_bytes(kept + 1))
+  // Pairs with the load in `ranges_list`.
   atomic.store<u32>(base, <u32>fresh, MEMTABLE_RANGE_LIST)
 }

@@ -128,6 +128,7 @@ export function tree_init(base: usize): void {
   const leaf = node_take(base, LEAF_BYTES)
   node_write(leaf, 0, 0, 0, 0, 0)
   store<u32>(base, 0, MEMTABLE_HEIGHT)
+  // Pairs with `tree_root`, as every store of the root.
   atomic.store<u32>(base, <u32>leaf, MEMTABLE_ROOT)
 }
 
