@@ -11,6 +11,7 @@ import { ENGINES, NATIVE } from '../../bench/macro/contestants.js'
 import { type PeerRow, runPeers } from '../../bench/peers.js'
 import { runReads } from '../../bench/reads.js'
 import { runBench } from '../../bench/run.js'
+import { runThreads } from '../../bench/threads.js'
 
 t.test('every macro workload runs, and finds in each round what it found before', async (test) => {
   const rows = await runBench({
@@ -55,6 +56,14 @@ t.test('every way to read the same keys finds the same', async (test) => {
     test.equal(sums.get(kind) ?? checksum, checksum, `${kind} by ${name}`)
     sums.set(kind, checksum)
   }
+})
+
+t.test('threads that read one tree find the same in every round', async (test) => {
+  const figures = await runThreads({ num: 2000, threads: [1, 2], seconds: 0.01, rounds: 2 })
+  test.equal(figures.length, 10)
+  for (const { name, rate, checksum } of figures) test.ok(rate > 0 && checksum > 0, name)
+  const gets = figures.filter(({ name, threads }) => name.startsWith('get') && threads === 1)
+  test.equal(gets.length, 4)
 })
 
 t.test('the load test finds every entry, in the memory that it may take', async (test) => {
