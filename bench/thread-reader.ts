@@ -1,4 +1,4 @@
-/** A worker thread of the threads bench: attaches to the tree that it is given, reads as it is told, says how long it took. */
+/** A thread of the threads bench: attaches to the tree that it is given, reads as it is told, says how long it took. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { attach, type SharedTree, type TreeReader } from '../src/main/index.js'
 import { KeySpace, Random } from './macro/key-space.js'
