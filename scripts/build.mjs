@@ -2,9 +2,9 @@
 // compiler and Node's headers are at hand, the optional native addon. A missing compiler costs a feature, never the
 // build.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -51,13 +51,61 @@ function buildModule(source, output, folders, isCustomOrder = false) {
   // One module for all threads, over one imported shared memory. No asserts, no abort and no
   // runtime, so that the module keeps no data segment and no mutable global: a second instance must
   // not disturb the first.
-  return run('assemblyscript', 'asc', [
+  const status = run('assemblyscript', 'asc', [
     ...[source, '--outFile', output],
-    ...['-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
+    // Debug information is names alone: the code is the same. They go into a file of their own.
+    ...['--debug', '-O3', '--noAssert', '--runtime', 'stub', '--use', 'abort='],
     ...['--use', `CUSTOM_ORDER=${isCustomOrder ? 1 : 0}`],
     ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
     ...['--enable', 'simd', '--enable', 'threads', '--enable', 'bulk-memory'],
   ])
+  if (status === 0) takeNames(target)
+  return status
+}
+
+/** Takes the names of functions off a module, and keeps them for profiles (`bench/profile/kernel-names.ts`). */
+function takeNames(target) {
+  const module = readFileSync(target)
+  let at = 8
+  const number = () => {
+    let value = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = module[at++]
+      value += (byte & 127) * 2 ** shift
+      if (byte < 128) return value
+    }
+  }
+  const text = () => {
+    const length = number()
+    at += length
+    return module.toString('utf8', at - length, at)
+  }
+  const kept = [module.subarray(0, 8)]
+  const names = {}
+  while (at < module.length) {
+    const start = at
+    const isCustom = module[at++] === 0
+    const length = number()
+    const end = at + length
+    if (!isCustom) kept.push(module.subarray(start, end))
+    else if (text() === 'name') {
+      while (at < end) {
+        const isFunctions = module[at++] === 1
+        const size = number()
+        const next = at + size
+        for (let left = isFunctions ? number() : 0; left > 0; left--) {
+          const index = number()
+          names[index] = text().split('/').at(-1)
+        }
+        at = next
+      }
+    }
+    at = end
+  }
+  const file = join(root, 'build/bench/kernel-names', basename(target).replace('.wasm', '.json'))
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, JSON.stringify(names))
+  writeFileSync(target, Buffer.concat(kept))
 }
 
 function buildKernel() {
