@@ -195,15 +195,15 @@ export class NativeRocks implements Contestant {
   }
 
   #filterFigures(run: DbBenchRun): Partial<Measurement> {
-    const { num } = this.#options
     const kept = run.counter('bloom.filter.useful')
     const passed =
       run.counter('bloom.filter.full.positive') - run.counter('bloom.filter.full.true.positive')
-    const table = eventsOf(this.#loadedFolder)
-      .filter(({ event }) => event === 'table_file_creation')
-      .filter(({ table_properties }) => table_properties?.num_entries === num)
-      .at(-1)?.table_properties
-    const bits = table?.filter_size === undefined ? undefined : (table.filter_size * 8) / num
+    const tables = eventsOf(this.#loadedFolder).flatMap(
+      ({ table_properties }) => table_properties ?? [],
+    )
+    const bytes = tables.reduce((sum, { filter_size }) => sum + (filter_size ?? 0), 0)
+    const keys = tables.reduce((sum, { num_entries }) => sum + (num_entries ?? 0), 0)
+    const bits = keys === 0 ? undefined : (bytes * 8) / keys
     return filterFigures(bits, passed, kept)
   }
 
