@@ -64,7 +64,7 @@ const PARTS: readonly Part[] = [
     workloads: [
       ...['fillseq', 'fillrandom', 'bulkingest-1', 'bulkingest-2'],
       ...['readrandom', 'readmissing', 'multiget', 'readseq', 'readreverse', 'seekrandom', 'open'],
-      ...['readrandom-small-cache', 'readwhilewriting', 'overwrite'],
+      ...['threads-1', 'threads-2', 'readrandom-small-cache', 'readwhilewriting', 'overwrite'],
     ],
   },
   {

@@ -23,6 +23,8 @@ export interface BenchOptions extends StageOptions {
   readonly rounds: number
   /** Names of workloads; empty for all. */
   readonly workloads: readonly string[]
+  /** Numbers of reader threads; the usual ones where left out. */
+  readonly threads?: readonly number[] | undefined
 }
 
 const USAGE = 2
@@ -33,13 +35,22 @@ const NUM = 1_000_000
 const NUM_MIN = 200
 const READS_MAX = 500_000
 
+function chosenWorkloads({ workloads, threads }: BenchOptions): readonly Workload[] {
+  const chosen = workloads.length === 0 ? WORKLOADS : workloads.map(workloadNamed)
+  if (threads === undefined) return chosen
+  const others = chosen.filter(({ name }) => !name.startsWith('threads-'))
+  // Without names of workloads they take the place of the usual ones.
+  const asked = threads.map((count) => workloadNamed(`threads-${count}`))
+  const at = chosen.findIndex(({ name }) => name.startsWith('threads-'))
+  return at < 0 ? [...others, ...asked] : [...chosen.slice(0, at), ...asked, ...others.slice(at)]
+}
+
 /** Runs all rounds: the medians. @throws where a workload came to wrong results */
 export async function runBench(
   options: BenchOptions,
   onStep: (done: number, all: number, what: string) => void = () => undefined,
 ): Promise<Measurement[]> {
-  const chosen: readonly Workload[] =
-    options.workloads.length === 0 ? WORKLOADS : options.workloads.map(workloadNamed)
+  const chosen = chosenWorkloads(options)
   const rows: Measurement[] = []
   let done = 0
   for (let round = 0; round < options.rounds; round++) {
@@ -66,6 +77,7 @@ const HELP = `varve bench: measures the engine on this machine
   --cache-mb=256     block cache
   --compression=C    none, lz4, zstd, zstd:LEVEL (default: as a user gets it)
   --reads=N          operations of workloads that read (default: as many as entries, 500,000 at most)
+  --threads=1,2,4    numbers of threads that read at once, one after another
   --rounds=3         each figure is the median of so many
   --seed=1           of all that is random
   --workloads=a,b    some of those below (default: all)
@@ -87,7 +99,7 @@ function parseOptions(args: readonly string[]): CommandLine | undefined {
     args: [...args],
     options: {
       ...{ num: text, 'key-size': text, 'value-size': text, 'cache-mb': text, reads: text },
-      ...{ workloads: text, seed: text, rounds: text, compression: text },
+      ...{ workloads: text, seed: text, rounds: text, compression: text, threads: text },
       ...{ json: flag, help: flag },
     },
   })
@@ -96,6 +108,11 @@ function parseOptions(args: readonly string[]): CommandLine | undefined {
   for (const name of workloads) workloadNamed(name)
   if (values.compression !== undefined && !/^(none|lz4|zstd(:\d+)?)$/.test(values.compression))
     throw new RangeError(`no compression ${values.compression}`)
+  const threads =
+    values.threads === undefined
+      ? undefined
+      : toList(values.threads).map((count) => toCount(count, 1))
+  for (const count of threads ?? []) workloadNamed(`threads-${count}`)
   const keySize = toCount(values['key-size'], 16)
   if (keySize < 8) throw new RangeError('--key-size is 8 at least')
   const sizes = toList(values['value-size'] ?? '100').map((given) => {
@@ -103,7 +120,7 @@ function parseOptions(args: readonly string[]): CommandLine | undefined {
     const fitting = Math.floor(DATA_BYTES / (keySize + valueSize))
     const num = toCount(values.num, Math.max(NUM_MIN, Math.min(NUM, fitting)))
     return {
-      ...{ num, keySize, valueSize, workloads, compression: values.compression },
+      ...{ num, keySize, valueSize, workloads, threads, compression: values.compression },
       cacheBytes: toCount(values['cache-mb'], 256) * 2 ** 20,
       reads: toCount(values.reads, Math.min(num, READS_MAX)),
       seed: toCount(values.seed, 1),

@@ -3,11 +3,11 @@
  * [--from=10k] [--to=10m] [--out=docs/benchmarks] [--seed=1]`.
  *
  * Entries of 16 + 100 bytes in random order, with the maintenance that a user gets, then until idle; a cache that holds
- * all of it, so that reads tell of the tree and not of the disk; flushes and the compaction on one thread, over the same
- * entries. Beside each curve stands its order: the exponent of the cost over the last decade is 0 for what is constant and
- * 1 for what is linear.
+ * all of it (1 GiB at most), so that reads tell of the tree and not of the disk; flushes and the compaction on one thread,
+ * over the same entries. Beside each curve stands its order: the exponent of the cost over the last decade is 0 for what is
+ * constant and 1 for what is linear.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -30,6 +30,8 @@ const SEEK_STEPS = 10
 /** The cache takes more than the data: blocks in memory have indexes of their own. */
 const CACHE_SHARE = 2
 const CACHE_BYTES_MIN = 16 * MIB
+/** More a cache cannot have: of 10 M entries some blocks are read again. */
+const CACHE_BYTES_MAX = 1024 * MIB
 const OPENS = 5
 
 export interface ScalingOptions {
@@ -75,9 +77,9 @@ export const CURVES: Readonly<Record<Curve, { readonly order: string; readonly u
 async function measure(folder: string, num: number, seed: number): Promise<ScalingRow> {
   const space = new KeySpace(KEY_BYTES, VALUE_BYTES, seed)
   const dataBytes = num * (KEY_BYTES + VALUE_BYTES)
-  const capacityBytes = Math.max(CACHE_BYTES_MIN, dataBytes * CACHE_SHARE)
+  const wanted = Math.max(CACHE_BYTES_MIN, dataBytes * CACHE_SHARE)
+  const capacityBytes = Math.min(CACHE_BYTES_MAX, wanted)
   using cache = new Cache({ capacityBytes })
-  let flushSeconds = 0
   let tree = await open(join(folder, 'tree'), { cache })
   const order = shuffled(num, seed)
   const insert = await Meter.each('insert', num, (i) => {
@@ -104,10 +106,9 @@ async function measure(folder: string, num: number, seed: number): Promise<Scali
   }
   await tree.close()
   const merged = await maintenance(join(folder, 'merged'), space, order)
-  flushSeconds = merged.flushSeconds
   return {
     ...{ num, insert: insert.wallNs, get, missing, seek, scan: warm.ns, openMs, tables, runs },
-    flush: (flushSeconds * 1e9) / num,
+    flush: (merged.flushSeconds * 1e9) / num,
     compaction: (merged.compactionSeconds * 1e9) / num,
     rssMib,
   }
@@ -285,17 +286,23 @@ async function main(): Promise<void> {
   }
   const progress = new Progress()
   let done = 0
+  const { out } = values
+  const write = (line: object): void => {
+    if (out !== undefined) appendFileSync(join(out, 'scaling.jsonl'), `${JSON.stringify(line)}\n`)
+  }
+  if (out !== undefined) {
+    mkdirSync(out, { recursive: true })
+    writeFileSync(join(out, 'scaling.jsonl'), '')
+  }
+  write({ about })
   progress.show(done, sizes.length, `${sizes[0]} entries`)
-  const rows = await runScaling({ sizes, seed: toCount(values.seed, 1) }, () =>
-    progress.show(++done, sizes.length, `${sizes[done] ?? ''} entries`),
-  )
+  const rows = await runScaling({ sizes, seed: toCount(values.seed, 1) }, (row) => {
+    write(row)
+    progress.show(++done, sizes.length, `${sizes[done] ?? ''} entries`)
+  })
   progress.clear()
   console.log(`${about.machine}\n${about.command}, ${about.date}\n\n${align(scalingLines(rows))}`)
-  const { out } = values
   if (out === undefined) return
-  mkdirSync(out, { recursive: true })
-  const lines = [{ about }, ...rows].map((line) => `${JSON.stringify(line)}\n`)
-  writeFileSync(join(out, 'scaling.jsonl'), lines.join(''))
   writeFileSync(
     join(out, 'scaling.md'),
     `# How costs grow\n\n\`${about.command}\`, ${about.machine}, ${about.date}. The exponent is that of the last decade.\n\n` +

@@ -40,6 +40,8 @@ export interface Store {
   idle?(): Promise<void>
   /** Everything is merged as far as it goes. */
   compact?(): Promise<void>
+  /** A handle by which another thread of this process attaches. */
+  share?(): unknown
   /** Bytes of its tables, as it counts them itself. */
   diskBytes?(): number
   /** Bits of its filters for each of so many keys. */

@@ -71,6 +71,7 @@ export const varve: StoreKind = {
       async compact() {
         await tree.majorCompact()
       },
+      share: () => tree.share(),
       diskBytes: () => tree.diskSpace(),
       filterBits: (keys) => (tree.filterSize() * 8) / keys,
       filterAnswers() {
