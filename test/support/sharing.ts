@@ -60,11 +60,12 @@ export class HandReader {
     const isHere = handle.threadId === currentThreadId()
     const shared = isHere ? processEnvironment().shared : new SharedMemory(handle.memory)
     const { near, far } = makeLine()
+    const control = callsOver<OwnerControl>(near)
+    // Until the answer is there nothing else may keep this thread alive.
+    near.ref()
     const request = { kind: ATTACH_REQUEST, shareId: handle.shareId, port: far }
     if (isHere) receiveAttach(request)
     else await sendToThread(handle.threadId, request, [far])
-    const control = callsOver<OwnerControl>(near)
-    near.ref()
     const { value, error } = await control.grant(options)
     if (value !== undefined) return new HandReader(shared, near, control, value)
     near.close()

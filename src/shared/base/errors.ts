@@ -160,7 +160,11 @@ export function encodeError(error: unknown, depth = 0): EncodedError {
 export function decodeError(encoded: EncodedError): Error {
   const cause = encoded.cause === undefined ? undefined : decodeError(encoded.cause)
   let error: Error
-  if (encoded.code !== undefined && Object.hasOwn(KIND_BY_CODE, encoded.code)) {
+  if (encoded.code === 'VARVE_INVALID_ARGUMENT' && encoded.name === 'TypeError') {
+    error = typeError(encoded.message)
+  } else if (encoded.code === 'VARVE_INVALID_ARGUMENT' && encoded.name === 'RangeError') {
+    error = rangeError(encoded.message)
+  } else if (encoded.code !== undefined && Object.hasOwn(KIND_BY_CODE, encoded.code)) {
     error = new VarveError(encoded.code as ErrorCode, encoded.message, {
       details: encoded.details,
       cause,

@@ -81,10 +81,11 @@ export class HistoryWords {
     const first = this.#address + HISTORY_ENTRIES
     for (let i = this.count - 1; i >= 0; i--) {
       const at = first + i * HISTORY_ENTRY_BYTES
-      // Nothing is visible at 0, whatever was collected: the latest, which comes first here, does for it.
-      if (shared.getU64(at + HISTORY_EXACT_FROM) > seqno && seqno > 0) continue
-      return seqno < shared.getU64(at + HISTORY_EXACT_UNTIL) ? shared.getU32(at + HISTORY_STATE) : 0
+      if (shared.getU64(at + HISTORY_EXACT_FROM) > seqno) continue
+      if (seqno < shared.getU64(at + HISTORY_EXACT_UNTIL)) return shared.getU32(at + HISTORY_STATE)
+      break
     }
-    return 0
+    // Nothing is visible at 0, whatever was collected.
+    return seqno <= 0 ? this.latest.stateAddress : 0
   }
 }
