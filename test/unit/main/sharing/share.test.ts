@@ -1,4 +1,4 @@
-/** What is published to other threads: for each seqno the state that the tree itself would read, and how far it is visible. */
+/** What is published to other threads: for each seqno the state that the tree itself would read, and what is visible. */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
