@@ -6,23 +6,14 @@ import {
   open,
   SequenceNumberCounter,
   type Tree,
-  VarveError,
 } from '../../../../src/main/index.js'
 import { HandReader } from '../../../support/sharing.js'
+import { codeOf } from '../../../support/trees.js'
 
 const manual = { maintenance: 'manual', cache: undefined } as const
 
 function used(): number {
   return processEnvironment().heap.usedBytes
-}
-
-async function codeOf(work: () => unknown): Promise<string> {
-  try {
-    await work()
-    return 'none'
-  } catch (error) {
-    return VarveError.is(error) ? error.code : String(error)
-  }
 }
 
 t.test(
