@@ -34,9 +34,10 @@ export class OwnerLine {
     port.unref()
   }
 
-  /** One listener, which stays. */
+  /** One listener, which stays. One that comes late is told that the owner's side is gone. */
   listen(listener: NoticeListener): void {
     this.#listener = listener
+    if (this.#isClosed) listener('gone')
   }
 
   /** What came of a call. @throws what the owner failed with; VARVE_CLOSED where it is gone */

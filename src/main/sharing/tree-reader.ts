@@ -51,6 +51,8 @@ export class TreeReader extends ReadOperations implements Disposable, AsyncDispo
       if (notice === 'retired') this.#core.prune()
       else this.#core.detach()
     })
+    // The tree may have closed since it granted, while nobody listened.
+    if (!this.#core.isOpen) this.#core.detach()
   }
 
   /** The folder of the tree. */

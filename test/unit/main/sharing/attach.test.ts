@@ -278,3 +278,17 @@ t.test('an attached thread keeps neither itself nor the owner alive', async (t) 
   port1.close()
   t.equal(code, 0)
 })
+
+t.test('a tree that closes while a thread attaches has all of its memory back', async (t) => {
+  // The thread loads this between its grant and its first look at the tree.
+  const module = new URL('../../../support/operators.js', import.meta.url)
+  const tree = await filled(t.testdir(), { mergeOperator: { module, export: 'joining' } })
+  const slots = epochs.readerCount
+  const starting = ReaderThread.start(tree.share())
+  await eventually(() => tree.metrics().sharing.attachedThreads === 1)
+  await tree.close()
+  await using thread = await starting
+  t.equal(await thread.ask('isOpen'), false)
+  for (let turns = 0; turns < 1000 && epochs.readerCount > slots; turns++) await setImmediate()
+  t.equal(epochs.readerCount, slots, 'the thread has detached by itself')
+})
