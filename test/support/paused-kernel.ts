@@ -1,5 +1,6 @@
 /**
- * A kernel that can be stopped: the module with a call of a hook around every atomic access. In the hook a test runs
+ * A kernel that can be stopped: the module with a call of a hook around atomic accesses (all but loads and exchanges of 64
+ * bits). In the hook a test runs
  * other operations on the same memory, which makes any interleaving of writer and reader a plain, repeatable program
  * of one thread. (It shows orders of whole accesses, not what a weaker memory might reorder.)
  */
@@ -21,7 +22,7 @@ interface Binaryen {
 export interface Hooks {
   /** After each atomic store. */
   stored(): void
-  /** After each atomic load. */
+  /** After each atomic load, and each exchange. */
   loaded(): void
 }
 
@@ -41,7 +42,7 @@ function expressionEnd(text: string, start: number): number {
 
 /** Wraps every atomic load and store, the inner ones of nested ones too. */
 function wrapAtomics(text: string): string {
-  const pattern = /\(i32\.atomic\.(load|store)\b/g
+  const pattern = /\((?:i32\.atomic\.(?:rmw\.)?|i64\.atomic\.(?=store))(load|store|cmpxchg)\b/g
   let out = ''
   let from = 0
   for (let match = pattern.exec(text); match !== null; match = pattern.exec(text)) {
@@ -49,7 +50,7 @@ function wrapAtomics(text: string): string {
     // Without its opening parenthesis, so that the search goes on inside it.
     const access = `(${wrapAtomics(text.slice(match.index + 1, end))}`
     out += text.slice(from, match.index)
-    out += match[1] === 'load' ? `(call $loaded ${access})` : `(block ${access} (call $stored))`
+    out += match[1] === 'store' ? `(block ${access} (call $stored))` : `(call $loaded ${access})`
     from = end
     pattern.lastIndex = end
   }
