@@ -11,8 +11,6 @@ export const HAMMER_BLOCK_BYTES_MAX = 6000
 
 const PINS_MAX = 6
 
-const FILLER_OWNER = 1000
-
 export interface HammerData {
   readonly memory: WebAssembly.Memory
   readonly epochs: number
@@ -25,8 +23,8 @@ export interface HammerData {
   readonly names: number
   /** Never more than so many bytes in a block. */
   readonly bytesMax: number
-  /** It does nothing but put small blocks in, once it is under way. */
-  readonly isFiller: boolean
+  /** The thread stands still for good after so many atomic accesses while it held the lock; 0: never. */
+  readonly standsAfter: number
   /** u32 words, one for each slot: 1 asks its thread to come to an end. */
   readonly stops: SharedArrayBuffer
 }
@@ -108,13 +106,6 @@ export class Hammer {
   stepAlone(): void {
     this.#use([])
     this.#usePin()
-  }
-
-  /** Puts in a block of 8 bytes that is none of the others: nearly all of its time the thread holds the lock. */
-  fill(): void {
-    this.#slot.enter()
-    this.#view.insert(FILLER_OWNER, 8 * this.operations++, this.#data.source, 8, false)
-    this.#slot.leave()
   }
 
   /** Looks at a pinned block, and may let go of it. */
