@@ -192,6 +192,24 @@ t.test('an empty key is malformed, and what goes beyond the end is cut', async (
   }
 })
 
+t.test('room is kept behind the entries for each of them', async (t) => {
+  const { shared, heap } = testWorkspace(1)
+  const bytes = 60_000
+  const buffer = heap.allocate(bytes)
+  const chunk = heap.allocate(40_000)
+  const entry = pack([[Buffer.from('key'), Buffer.from('v')]])
+  for (let at = 0; at < 40_000; at += entry.length) shared.bytes.set(entry, chunk + at)
+  let before = 4000
+  for (const extra of [0, 8, 40, 1000]) {
+    shared.kernel.ingest_init(buffer, bytes, 0, 0, extra)
+    shared.kernel.ingest_add_packed(buffer, chunk, chunk + 40_000, 0)
+    const count = shared.getU32(buffer + INGEST_ENTRY_COUNT)
+    t.ok(shared.getU32(buffer + INGEST_TOP) + count * extra <= buffer + bytes, `${count} entries`)
+    t.ok(count > 0 && count <= before)
+    before = count
+  }
+})
+
 t.test('sorting: by key, and of equal keys the one that was added last in front', async (t) => {
   const random = new Random(seed)
   const workspace = testWorkspace(32)

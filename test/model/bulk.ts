@@ -1,6 +1,7 @@
 /**
  * The steps of programs that move a whole tree or a large part of it: bulk ingestion, checkpoints, dropping tables.
  */
+import type { BulkItem } from '../../src/main/ingestion/bulk-ingest.js'
 import { packEntries } from '../../src/main/ingestion/packed-entries.js'
 import { StdFileSystem } from '../../src/shared/fs/std-file-system.js'
 import type { ModelWrite } from './model.js'
@@ -38,7 +39,28 @@ export async function ingest(
   if (seqno !== undefined) session.model.write(seqno, writes)
 }
 
-/** Brings in keys in any order, some of them several times, as pairs or as packed chunks. */
+/** Pairs as a source of bulk ingestion gives them: one by one or as packed chunks, at once or later, moved or shared. */
+function* sourceOf(
+  pairs: readonly (readonly [Buffer, Buffer])[],
+  form: number,
+): Generator<BulkItem> {
+  if (form % 3 === 0) return yield* pairs
+  for (const chunk of packEntries(pairs, { chunkBytes: 100 + ((form * 7919) % 5000) })) {
+    if (form % 3 === 1) yield chunk
+    else {
+      const shared = new Uint8Array(new SharedArrayBuffer(chunk.length))
+      shared.set(chunk)
+      yield shared
+    }
+  }
+  return undefined
+}
+
+async function* later<T>(items: Iterable<T>): AsyncGenerator<T> {
+  yield* items
+}
+
+/** Brings in keys, in any order and some of them several times, or in order; now and then it is given up instead. */
 export async function bulkIngest(
   session: Session,
   program: Program,
@@ -47,12 +69,28 @@ export async function bulkIngest(
   if (session.held !== undefined) return
   const keys = program.keys.filter((key) => !isWeakKey(key))
   if (keys.length === 0) return
-  const pairs = Array.from({ length: a % 150 }, (_, i) => {
-    const key = keys[(b + i * 7919) % keys.length] as Buffer
-    return [key, makeValue(c + i, d + i).subarray(0, 16_000)] as const
-  })
-  const source = d % 2 === 0 ? pairs : packEntries(pairs, { chunkBytes: 100 + (d % 5000) })
-  const { seqno, entryCount } = await session.tree.bulkIngest(source)
+  const chosen = Array.from(
+    { length: a % 150 },
+    (_, i) => keys[(b + i * 7919) % keys.length] as Buffer,
+  )
+  const sorted = d % 4 === 0
+  if (sorted) chosen.sort(session.set.order?.compare ?? Buffer.compare)
+  const pairs = chosen
+    .filter((key, i) => !sorted || i === 0 || !key.equals(chosen[i - 1] as Buffer))
+    .map((key, i) => [key, makeValue(c + i, d + i).subarray(0, 16_000)] as const)
+  const items = sourceOf(pairs, c)
+  const source = b % 2 === 0 ? items : later(items)
+  const options = { sorted, memoryBytes: 256 * 1024 }
+  if (d % 16 === 5) {
+    const signal = AbortSignal.abort()
+    const outcome = await session.tree.bulkIngest(source, { ...options, signal }).then(
+      () => 'done',
+      (error: { readonly code?: unknown }) => error.code,
+    )
+    check(outcome === 'VARVE_ABORTED', () => `an aborted ingestion ended with ${outcome}`)
+    return
+  }
+  const { seqno, entryCount } = await session.tree.bulkIngest(source, options)
   check(entryCount === pairs.length, () => `${entryCount} of ${pairs.length} came in`)
   if (seqno === undefined) return
   // Of a key that came several times, the last one.
