@@ -1,7 +1,9 @@
 /**
- * The soak: random programs over all option sets, power cuts in simulation, and a process that is killed.
+ * The soak: random programs over all option sets, power cuts in simulation, a process that is killed, and threads that read
+ * a tree while it changes.
  *
  *     npm run soak -- [steps, default 200000] [crash programs, default 50] [kill rounds, default 200]
+ *                     [seconds of races, default 120]
  *
  * Crash programs and kill rounds are run on a tree alone, and as many on one with a log.
  *
@@ -19,11 +21,17 @@ import { makeProgram } from '../model/program.js'
 import { simulateCrashes } from '../simulation/crash-simulation.js'
 import { simulateLogCrashes } from '../simulation/log-crash.js'
 import { Random, runSeed } from '../support/random.js'
+import { runReadersRace } from '../threads/readers-race.js'
+
+/** Seconds of one race, over one tree. */
+const RACE_SECONDS_EACH = 20
 
 /** Kill rounds in one folder, before a fresh one: a tree that grows for ever only gets slower. */
 const ROUNDS_EACH = 20
 
-const [stepsWanted = 200_000, crashPrograms = 50, rounds = 200] = process.argv.slice(2).map(Number)
+const [stepsWanted = 200_000, crashPrograms = 50, rounds = 200, raceSeconds = 120] = process.argv
+  .slice(2)
+  .map(Number)
 const seed = runSeed()
 const folder = mkdtempSync(join(tmpdir(), 'varve-soak-'))
 const began = performance.now()
@@ -78,11 +86,23 @@ async function runKills(random: Random): Promise<void> {
   }
 }
 
+async function runRaces(random: Random): Promise<void> {
+  for (let done = 0; done < raceSeconds; done += RACE_SECONDS_EACH) {
+    const root = join(folder, `race-${done}`)
+    const seconds = Math.min(RACE_SECONDS_EACH, raceSeconds - done)
+    const outcome = await runReadersRace({ folder: root, seconds, readers: 4, random })
+    rmSync(root, { recursive: true, force: true })
+    if (outcome.failures.length > 0) throw new Error(outcome.failures.join('\n'))
+    report(`${done + seconds} seconds of readers beside a writer, ${JSON.stringify(outcome)}`)
+  }
+}
+
 console.log(`SEED=${seed}: ${stepsWanted} steps over ${OPTION_SETS.length} option sets`)
 try {
   await runPrograms(new Random(seed))
   await runSimulations(new Random(seed))
   await runKills(new Random(seed))
+  await runRaces(new Random(seed))
 } catch (error) {
   console.error(`SEED=${seed}`, error)
   process.exitCode = 1
