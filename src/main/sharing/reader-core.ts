@@ -11,7 +11,6 @@
 import { VarveError } from '../../shared/base/errors.js'
 import type { KeyOrder } from '../../shared/base/key-order.js'
 import { DescriptorTable } from '../../shared/fs/descriptor-table.js'
-import { StdFileSystem } from '../../shared/fs/std-file-system.js'
 import type { JobCode } from '../../shared/jobs/job-code.js'
 import { STATE_NUMBER } from '../../shared/kernel/layout.js'
 import { CacheView } from '../../shared/memory/cache-view.js'
@@ -27,6 +26,7 @@ import type { ChangeHistory, ReadCore } from '../reading/read-core.js'
 import type { Grant } from './protocol.js'
 import { ReaderTables } from './reader-tables.js'
 import { addTableOwners, ReaderView, type StateHolds } from './reader-view.js'
+import { SharedFiles } from './shared-files.js'
 
 /** Views that are kept beside the latest: those of snapshots that are read in turns. */
 const VIEWS_KEPT = 4
@@ -84,7 +84,7 @@ export class ReaderCore implements ReadCore {
       workspace: this.workspace,
       loader: this.loader,
       descriptors: this.descriptors,
-      fs: new StdFileSystem(),
+      fs: new SharedFiles(this.#share, grant.tree.root),
       dictionary: grant.tree.dictionary,
     })
   }

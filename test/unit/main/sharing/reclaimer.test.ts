@@ -8,6 +8,7 @@ import t from 'tap'
 import { processEnvironment } from '../../../../src/main/environment.js'
 import { open, type Tree } from '../../../../src/main/index.js'
 import { STATE_MEMTABLE_COUNT } from '../../../../src/shared/kernel/layout.js'
+import { Random, runSeed } from '../../../support/random.js'
 import { HandReader, sharingWorker, until } from '../../../support/sharing.js'
 import { codeOf, tableFiles } from '../../../support/trees.js'
 
@@ -156,6 +157,35 @@ t.test('after all of it no memory is missing', async (t) => {
     if (round === 0) continue
     t.ok(heap.usedBytes - start < 1024)
   }
+  await tree.close()
+})
+
+t.test('threads that end at any moment of attaching and reading leave nothing', async (t) => {
+  const tree = await open(t.testdir(), options)
+  const handle = tree.share()
+  await change(tree, '1')
+  const start = heap.usedBytes
+  const seed = runSeed()
+  t.comment(`seed ${seed}`)
+  const random = new Random(seed)
+  for (let round = 0; round < 12; round++) {
+    const worker = sharingWorker(handle)
+    worker.on('error', ({ message }) => t.fail(message))
+    // Turns of this thread while that one starts, asks, is granted, and spins.
+    worker.postMessage('spin')
+    for (let turns = random.below(3000); turns > 0; turns--) {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    if (random.below(2) === 0) await change(tree, `${round}`)
+    await worker.terminate()
+    // What it had sent before it ended is heard before its end is.
+    await until(() => tree.metrics().sharing.attachedThreads === 0)
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve))
+    await until(() => tree.metrics().sharing.attachedThreads === 0)
+    t.match(tree.metrics().sharing, { pinnedSeqnos: 0, retiredVersions: 0, retiredBytes: 0 })
+  }
+  await change(tree, 'last')
+  t.ok(Math.abs(heap.usedBytes - start) < 4096)
   await tree.close()
 })
 
