@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { Cache, open, type Tree } from '../src/main/index.js'
 import { KeySpace } from './macro/key-space.js'
-import type { ReadWay, ThreadData, ThreadOrder, ThreadResult } from './thread-reader.js'
+import type { ReadWay, ThreadData, ThreadOrder, ThreadResult } from './macro/thread-reader.js'
 
 const ENTRY_BYTES = 116
 const MIB = 2 ** 20
@@ -73,7 +73,9 @@ class Thread {
   readonly #worker: Worker
 
   constructor(data: ThreadData) {
-    this.#worker = new Worker(new URL('./thread-reader.js', import.meta.url), { workerData: data })
+    this.#worker = new Worker(new URL('./macro/thread-reader.js', import.meta.url), {
+      workerData: data,
+    })
   }
 
   async obey(order: ThreadOrder): Promise<ThreadResult | undefined> {
@@ -211,7 +213,15 @@ export async function runThreads(options: ThreadsOptions): Promise<ThreadsFigure
   const count = Math.max(...options.threads)
   const pool = Array.from(
     { length: count },
-    (_, number) => new Thread({ number, num: options.num }),
+    (_, number) =>
+      new Thread({
+        number,
+        num: options.num,
+        keySize: 16,
+        valueSize: 100,
+        seed: 1,
+        order: 'random',
+      }),
   )
   try {
     const figures: ThreadsFigure[] = []
