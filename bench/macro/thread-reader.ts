@@ -1,4 +1,4 @@
-/** A thread of the benches of reader threads: attaches to the tree that it is given, reads as told, says how long it took. */
+/** A thread of the benches of reader threads: attaches to the tree that it is given, and reads as it is told. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { attach, type SharedTree, type TreeReader } from '../../src/main/index.js'
 import { type KeyOrder, KeySpace, Random } from './key-space.js'
