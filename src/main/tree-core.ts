@@ -269,6 +269,7 @@ export class TreeCore extends EventEmitter implements ReadCore {
     const { shared, workspace } = this
     const bytes = this.runtime.memtableBytes
     const fresh = new Memtable(shared, workspace.heap, this.#nextMemtableId++, bytes)
+    if (this.#audience?.hasReaders) fresh.keepNodes()
     const sealed = active === undefined ? latest.sealed : [...latest.sealed, active]
     this.#replace({ active: fresh, sealed })
     fresh.release()

@@ -10,6 +10,7 @@ import {
   ENTRY_SEQNO,
   ENTRY_VALUE_LENGTH,
   MEMTABLE_CURSOR_BYTES,
+  MEMTABLE_REUSES_NODES,
 } from '../../src/shared/kernel/layout.js'
 import type { TestMemory } from './memory.js'
 
@@ -36,6 +37,11 @@ export class KernelMemtable {
     // Garbage, as an earlier memtable would have left it.
     memory.bytes.fill(0xa5, this.base, this.base + bytes)
     this.kernel.memtable_init(this.base, bytes)
+  }
+
+  /** Whether nodes that its tree does not lead to any more are used again: as its owner says while nobody else reads. */
+  reuseNodes(isReusing: boolean): void {
+    this.#memory.view.setUint32(this.base + MEMTABLE_REUSES_NODES, isReusing ? 1 : 0, true)
   }
 
   /** The same memtable through another kernel instance, as another thread has it. */

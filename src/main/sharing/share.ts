@@ -77,6 +77,7 @@ export class Share implements Audience {
    */
   attach(options: AttachOptions, notify: Notify): AttachedReader {
     if (this.#isClosed || !this.#core.isOpen) throw closedError(this.#core.root)
+    this.#core.latest.active?.keepNodes()
     const reader = new AttachedReader(this.#core, this.#words.address, options)
     this.#readers.set(reader, notify)
     return reader
@@ -94,6 +95,10 @@ export class Share implements Audience {
     } finally {
       this.#core.releaseReading()
     }
+  }
+
+  get hasReaders(): boolean {
+    return this.#readers.size > 0
   }
 
   pinnedSeqnos(): Iterable<number> {

@@ -24,6 +24,8 @@ export interface AudienceCounts {
 }
 
 export interface Audience {
+  /** Threads are attached: they read what is published. */
+  readonly hasReaders: boolean
   /** Seqnos that other threads pin: they count like the tree's own. */
   pinnedSeqnos(): Iterable<number>
   /** Runs a decision on what of the history goes, from which what other threads pinned before is not to be missed. */

@@ -4,6 +4,7 @@
  *     active ── seal ──→ sealed ── flushed ──→ (kept by older states) ── last release ──→ freed
  *
  * I1: the region is freed whole, when no super version names the memtable any more.
+ * I2: {@link keepNodes} comes before another thread learns of a memtable that is still written; sealed ones do not change.
  */
 import { assert } from '../../shared/base/errors.js'
 import type { RangeTombstone } from '../../shared/format/range-tombstone.js'
@@ -15,6 +16,7 @@ import {
   MEMTABLE_ID,
   MEMTABLE_KEY_BYTES,
   MEMTABLE_KIND_COUNTS,
+  MEMTABLE_REUSES_NODES,
   MEMTABLE_SEQNO_MAX,
   MEMTABLE_SEQNO_MIN,
   MEMTABLE_USED_BYTES,
@@ -44,6 +46,12 @@ export class Memtable {
     this.address = heap.allocate(capacityBytes)
     shared.kernel.memtable_init(this.address, capacityBytes)
     shared.setU32(this.address + MEMTABLE_ID, id)
+    shared.setU32(this.address + MEMTABLE_REUSES_NODES, 1)
+  }
+
+  /** Another thread may read it from now on: what its tree does not lead to any more stays as it is. */
+  keepNodes(): void {
+    this.#shared.setU32(this.address + MEMTABLE_REUSES_NODES, 0)
   }
 
   get entryCount(): number {

@@ -424,6 +424,11 @@ export const MEMTABLE_BYTES = 20
 // 24, 28, 140: range tombstones, in layout-ranges.ts.
 /** u32: its number in its tree, for people. */
 export const MEMTABLE_ID = 32
+/**
+ * u32: 1 while no other thread reads: nodes that the tree does not lead to any more are used again. The writer's thread
+ * takes it back, for good, before another thread learns of the memtable.
+ */
+export const MEMTABLE_REUSES_NODES = 36
 // The lines behind it: written by every insert, exact for the writer, a moment late for others.
 /** u32: where the next entry's header will begin. */
 export const MEMTABLE_ARENA_TOP = 64
@@ -449,6 +454,9 @@ export const MEMTABLE_KEY_BYTES = 120
 export const MEMTABLE_VALUE_BYTES = 128
 /** u32: inner levels of the tree; 0 while the root is a leaf. */
 export const MEMTABLE_HEIGHT = 136
+/** u32: the first leaf and the first inner node that are to be used again, 0 for none; each names the next one. */
+export const MEMTABLE_SPARE_LEAVES = 144
+export const MEMTABLE_SPARE_INNERS = 148
 export const MEMTABLE_HEADER_BYTES = 192
 /** The writer's scratch: one leaf's slots, sorted. */
 export const MEMTABLE_SCRATCH = 192

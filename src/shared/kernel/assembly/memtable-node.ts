@@ -1,7 +1,7 @@
 /**
  * The nodes of a memtable's B+tree: their bytes, searching one, building one. One writer, any
- * number of readers; a node that a split or a rebuild replaced stays as it is, so a reader inside
- * it loses nothing that was published before it came.
+ * number of readers; a node that a split or a rebuild replaced stays as it is while other threads
+ * may read, so a reader inside it loses nothing that was published before it came.
  *
  * Heads. A node compares keys by integers: `skip` leading bytes that all its keys share are left
  * out, the next few are kept inline, big-endian. Equal heads are settled by the whole keys. The

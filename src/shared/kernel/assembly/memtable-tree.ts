@@ -7,8 +7,10 @@
  * recurses. A leaf whose slots came in key order and that the next key would extend keeps its
  * slots, and the key starts a leaf of its own: ascending input fills leaves and copies none.
  *
- * I1: nodes are taken from the free space only; a node once published is never written but as
- * memtable-node.ts says.
+ * I1: nodes are taken from the free space, or from those that nobody leads to and nobody can be in: they are kept for that
+ * only while MEMTABLE_REUSES_NODES says that this thread alone reads, between calls, where no cursor stands in a node
+ * (memtable-cursor.ts: it has a copy of the slots). Any other node once published is never written but as memtable-node.ts
+ * says.
  * I2: ranges only ever get cut, so a fence stays a fence: a scan may go on from the one that it
  * remembers.
  */
@@ -20,8 +22,11 @@ import {
   LEAF_SLOTS_MAX,
   MEMTABLE_HEIGHT,
   MEMTABLE_NODE_BOTTOM,
+  MEMTABLE_REUSES_NODES,
   MEMTABLE_ROOT,
   MEMTABLE_SCRATCH,
+  MEMTABLE_SPARE_INNERS,
+  MEMTABLE_SPARE_LEAVES,
   NODE_UPPER,
 } from '../layout'
 import { order_is_broken } from './key-order'
@@ -117,15 +122,36 @@ export function tree_last_leaf(base: usize): usize {
   return 4 * LEAF_BYTES + (4 * height + 3) * INNER_BYTES
 }
 
-@inline function node_take(base: usize, bytes: i32): usize {
+/** A node of `bytes` bytes: the last one of the list at `spares`, or a fresh one. */
+@inline function node_take(base: usize, bytes: i32, spares: usize): usize {
+  const spare = load<u32>(base + spares)
+  if (spare != 0) {
+    store<u32>(base + spares, load<u32>(spare))
+    return spare
+  }
   const node = load<u32>(base, MEMTABLE_NODE_BOTTOM) - bytes
   store<u32>(base, node, MEMTABLE_NODE_BOTTOM)
   return node
 }
 
+function leaf_take(base: usize): usize {
+  return node_take(base, LEAF_BYTES, MEMTABLE_SPARE_LEAVES)
+}
+
+function inner_take(base: usize): usize {
+  return node_take(base, INNER_BYTES, MEMTABLE_SPARE_INNERS)
+}
+
+/** Keeps a node for later that nothing leads to any more. */
+@inline function node_spare(base: usize, node: usize, spares: usize): void {
+  if (load<u32>(base, MEMTABLE_REUSES_NODES) == 0) return
+  store<u32>(node, load<u32>(base + spares))
+  store<u32>(base + spares, <u32>node)
+}
+
 /** Makes an empty tree. */
 export function tree_init(base: usize): void {
-  const leaf = node_take(base, LEAF_BYTES)
+  const leaf = leaf_take(base)
   node_write(leaf, 0, 0, 0, 0, 0)
   store<u32>(base, 0, MEMTABLE_HEIGHT)
   // Pairs with `tree_root`, as every store of the root.
@@ -179,10 +205,11 @@ function leaf_loosen(
   const meta = node_meta(leaf)
   const slots = base + MEMTABLE_SCRATCH
   leaf_sort(leaf, meta, slots)
-  const loose = node_take(base, LEAF_BYTES)
+  const loose = leaf_take(base)
   const skip = loosened_skip(leaf, anchor)
   leaf_write(loose, slots, 0, leaf_total(meta), node_lower(leaf), node_upper(leaf), skip)
   tree_replace(base, parent, position, loose)
+  node_spare(base, leaf, MEMTABLE_SPARE_LEAVES)
   return loose
 }
 
@@ -190,11 +217,12 @@ function leaf_loosen(
 function inner_loosen(
   base: usize, parent: usize, position: i32, node: usize, anchor: usize,
 ): usize {
-  const loose = node_take(base, INNER_BYTES)
+  const loose = inner_take(base)
   const skip = loosened_skip(node, anchor)
   const count = <i32>node_meta(node)
   inner_write_range(loose, node, 0, count, node_lower(node), node_upper(node), skip)
   tree_replace(base, parent, position, loose)
+  node_spare(base, node, MEMTABLE_SPARE_INNERS)
   return loose
 }
 
@@ -215,11 +243,12 @@ function tree_split_leaf(base: usize, leaf: usize, anchor: usize): bool {
   leaf_sort(leaf, meta, slots)
   const middle = LEAF_SLOTS_MAX >> 1
   const separator = slot_anchor(slot_at(slots, middle))
-  const left = node_take(base, LEAF_BYTES)
-  const right = node_take(base, LEAF_BYTES)
+  const left = leaf_take(base)
+  const right = leaf_take(base)
   leaf_write(left, slots, 0, middle, lower, separator, SKIP_MAX)
   leaf_write(right, slots, middle, LEAF_SLOTS_MAX, separator, upper, SKIP_MAX)
-  tree_add_separator(base, leaf, separator, left, right)
+  const isLinked = tree_add_separator(base, leaf, separator, left, right)
+  if (isLinked) node_spare(base, leaf, MEMTABLE_SPARE_LEAVES)
   // A custom order might lead to another full leaf the next time; one of the halves has room for certain.
   if (!CUSTOM_ORDER) return false
   const isRight = entry_compare_key(separator, entry_key(anchor), entry_key_length(anchor)) <= 0
@@ -232,7 +261,7 @@ function tree_split_leaf(base: usize, leaf: usize, anchor: usize): bool {
  * Lets `anchor` start a leaf of its own behind a full one, whose range is cut and whose slots stay.
  */
 function split_behind(base: usize, leaf: usize, upper: usize, anchor: usize): void {
-  const right = node_take(base, LEAF_BYTES)
+  const right = leaf_take(base)
   // Without an upper fence, keys to come are taken to share what this one shares with the full
   // leaf's lowest.
   const lowest = slot_anchor(slot_at(leaf + LEAF_SLOTS, 0))
@@ -246,10 +275,13 @@ function split_behind(base: usize, leaf: usize, upper: usize, anchor: usize): vo
   atomic.store<u32>(leaf, <u32>anchor, NODE_UPPER)
 }
 
-/** Makes the parent of `leaf` lead to `left` and, from `separator` on, to `right`. */
+/**
+ * Makes the parent of `leaf` lead to `left` and, from `separator` on, to `right`. RETURNS: whether it does; a broken order
+ * may have led elsewhere.
+ */
 function tree_add_separator(
   base: usize, leaf: usize, separator: usize, left: usize, right: usize,
-): void {
+): bool {
   const key = entry_key(separator)
   const length = entry_key_length(separator)
   let grandparent: usize = 0
@@ -286,11 +318,11 @@ function tree_add_separator(
       if (CUSTOM_ORDER && inner_child(node, count, next) != leaf) {
         // The way down has changed since the leaf was found: the halves stay unlinked.
         order_is_broken()
-        return
+        return false
       }
       inner_insert(node, next, separator, right)
       if (left != leaf) inner_set_child(node, next, left)
-      return
+      return true
     }
     grandparent = parent
     parentPosition = position
@@ -302,7 +334,7 @@ function tree_add_separator(
 
 /** Puts a new root above `root`, with the skip of `model`. RETURNS: it. */
 function tree_grow(base: usize, root: usize, model: usize): usize {
-  const grown = node_take(base, INNER_BYTES)
+  const grown = inner_take(base)
   const reference = node_reference(model)
   const skip = reference == 0 ? 0 : node_skip(model)
   const level = node_level(root) + 1
@@ -331,10 +363,11 @@ function inner_split(base: usize, parent: usize, position: i32, node: usize): vo
   const count = <i32>node_meta(node)
   const middle = inner_middle_position(node, count)
   const separator = inner_separator(node, count, middle)
-  const left = node_take(base, INNER_BYTES)
-  const right = node_take(base, INNER_BYTES)
+  const left = inner_take(base)
+  const right = inner_take(base)
   inner_write_range(left, node, 0, middle, node_lower(node), separator, SKIP_MAX)
   inner_write_range(right, node, middle, count, separator, node_upper(node), SKIP_MAX)
   inner_insert(parent, position, separator, right)
   inner_set_child(parent, position, left)
+  node_spare(base, node, MEMTABLE_SPARE_INNERS)
 }

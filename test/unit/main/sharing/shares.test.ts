@@ -7,6 +7,7 @@ import {
   SequenceNumberCounter,
   type Tree,
 } from '../../../../src/main/index.js'
+import { MEMTABLE_REUSES_NODES } from '../../../../src/shared/kernel/layout.js'
 import { HandReader } from '../../../support/sharing.js'
 import { codeOf } from '../../../support/trees.js'
 
@@ -36,6 +37,28 @@ t.test(
     await tree.close()
   },
 )
+
+t.test('a memtable keeps the nodes that readers may be in, from the first reader on', async (t) => {
+  const tree = await open(t.testdir(), manual)
+  const reuses = (): number | undefined => {
+    const { latest, shared } = tree['core']
+    if (latest.active === undefined) return undefined
+    return shared.getU32(latest.active.address + MEMTABLE_REUSES_NODES)
+  }
+  const handle = tree.share()
+  tree.insert('a', '0')
+  t.equal(reuses(), 1, 'nobody is attached')
+  const reader = await HandReader.attach(handle, { memoryBytes: 1 << 20 })
+  t.equal(reuses(), 0, 'a reader is')
+  tree.rotateMemtable()
+  t.equal(reuses(), 0, 'in the next one, too')
+  tree.insert('b', '1')
+  await reader.detach()
+  t.equal(reuses(), 0, 'what was kept once is kept')
+  tree.rotateMemtable()
+  t.equal(reuses(), 1, 'nobody is attached any more')
+  await tree.close()
+})
 
 t.test('63 threads at most, and what is wrong is said', async (t) => {
   const tree = await open(t.testdir())
