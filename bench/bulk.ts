@@ -22,7 +22,7 @@ import { type CpuUse, measureCpu } from './macro/thread-cpu.js'
 const MIB = 2 ** 20
 
 /** What a job takes beside its entries: what it writes, indexes, and memory that the collector has not taken back yet. */
-const JOB_BYTES = 48 * MIB
+const JOB_BYTES = 64 * MIB
 
 export interface BulkBenchOptions {
   readonly num: number

@@ -227,16 +227,20 @@ export class Tree extends WriteOperations implements AsyncDisposable {
 
   /**
    * Brings in a whole source by all the workers of the pool, in any order, past the memtable: it is cut into sorted runs,
-   * merged, and appears at once under one seqno. The source is read as fast as the workers take it.
+   * merged, and appears at once under one seqno. The source is read as fast as the workers take it. See
+   * docs/bulk-ingestion.md.
    *
-   * @param source an iterable or async iterable of `[key, value]`, or of packed chunks ({@link packEntries}), which are
-   *   several times faster
-   * @throws VARVE_ABORTED, VARVE_INGEST_ORDER where `sorted` was promised and is not so, and what the source throws;
-   *   nothing is there then, and nothing is left behind
+   * @param source an iterable or async iterable of `[key, value]`, or of packed chunks, which cost this thread next to
+   *   nothing: {@link packEntries} makes them, and of texts {@link ndjsonEntries} and {@link csvEntries}. The memory of a
+   *   chunk is moved to a worker, unless it is shared: the source must not use it again
+   * @throws VARVE_ABORTED, VARVE_INGEST_ORDER where `sorted` was promised and is not so, VARVE_INVALID_ARGUMENT for a
+   *   malformed chunk (`details` has `chunk` and `offset`), and what the source throws; nothing is there then, and nothing
+   *   is left behind
    *
    * @example
    * ```ts
    * const { entryCount } = await tree.bulkIngest(rows(), { signal: AbortSignal.timeout(60_000) })
+   * await tree.bulkIngest(ndjsonEntries('users.ndjson', { key: 'id' }))
    * ```
    */
   async bulkIngest(source: BulkSource, options: BulkIngestOptions = {}): Promise<IngestionResult> {

@@ -57,7 +57,7 @@ export interface BulkIngestOptions {
   readonly sorted?: boolean
   /**
    * Bytes of entries in memory at once: gathered, on their way, and being sorted; what does not fit is sorted in parts that
-   * wait on disk. Beside it each job takes up to 48 MiB, for what it writes and for memory that the collector has not
+   * wait on disk. Beside it each job takes up to 64 MiB, for what it writes and for memory that the collector has not
    * taken back. A chunk of the source is never cut: very large ones take more.
    * Default `RuntimeConfig.memtableBytes` for each job and once more; 256 KiB … 1 GiB.
    */
