@@ -4,16 +4,17 @@
  * I1: whatever a call comes to, it answers; errors as plain data.
  * I2: when the port closes, by whatever end of the thread, the thread is detached.
  */
-import { encodeError } from '../../shared/base/errors.js'
-import { metricsOf } from '../statistics/metrics.js'
+import { encodeError, typeError } from '../../shared/base/errors.js'
+import type { RangeEstimateOptions } from '../statistics/statistics-operations.js'
 import type { AttachedReader } from './attached-reader.js'
-import type {
-  Answer,
-  AttachOptions,
-  Grant,
-  OwnerControl,
-  OwnerStatistics,
-  WriteResults,
+import {
+  type Answer,
+  type AttachOptions,
+  type Grant,
+  type OwnerControl,
+  STATISTICS,
+  type StatisticName,
+  type WriteResults,
 } from './protocol.js'
 import { applyWrites } from './remote-writes.js'
 import { closedError, type SharedTarget } from './share.js'
@@ -61,11 +62,14 @@ export class OwnerPort implements OwnerControl {
     }
   }
 
-  statistics(): Answer<OwnerStatistics> {
+  tell(name: StatisticName, range?: RangeEstimateOptions): Answer<unknown> {
     return answer(() => {
-      const { core } = this.#require()
+      const { core, tree } = this.#require()
       core.requireOpen()
-      return { metrics: metricsOf(core), cache: core.cache.stats() }
+      // What came over the port may be anything.
+      if (!STATISTICS.includes(name)) throw typeError(`there is no statistic ${String(name)}`)
+      const tell: (range?: RangeEstimateOptions) => unknown = tree[name]
+      return tell.call(tree, range)
     })
   }
 

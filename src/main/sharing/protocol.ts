@@ -18,8 +18,8 @@
 import type { EncodedError } from '../../shared/base/errors.js'
 import type { Compression } from '../../shared/format/compression.js'
 import type { JobCodeReferences } from '../../shared/jobs/job-code.js'
-import type { CacheStats } from '../../shared/memory/block-cache.js'
-import type { Metrics } from '../statistics/metrics.js'
+import type { RangeEstimateOptions } from '../statistics/statistics-operations.js'
+import type { WriteOperations } from '../writing/write-operations.js'
 import type { MessagePort } from './thread-ports.js'
 
 /**
@@ -101,11 +101,32 @@ export const WRITE_DONE = 0
 export const WRITE_THROTTLED = 1
 export const WRITE_FAILED = 2
 
-/** What a thread can be told of the tree and of itself. */
-export interface OwnerStatistics {
-  readonly metrics: Metrics
-  readonly cache: CacheStats
-}
+/** What a thread can be told of the tree, by the method that tells it there: those that take no argument, or a range. */
+export const STATISTICS = [
+  'metrics',
+  'cacheStats',
+  'storageStats',
+  'levelSegmentStats',
+  'diskSpace',
+  'tableCount',
+  'l0RunCount',
+  'sealedMemtableCount',
+  'approximateLen',
+  'tombstoneCount',
+  'weakTombstoneCount',
+  'filterSize',
+  'highestSeqno',
+  'highestPersistedSeqno',
+  'printLevels',
+  'approximateRangeStats',
+  'approximateRangeCardinality',
+  'writeBackpressure',
+] as const
+
+export type StatisticName = (typeof STATISTICS)[number]
+
+/** What a statistic comes to. */
+export type Statistic<Name extends StatisticName> = ReturnType<WriteOperations[Name]>
 
 /**
  * What the owner does for a thread, over comlink. Calls are answered in the order in which they came, but for `drained`,
@@ -124,7 +145,8 @@ export interface OwnerControl {
   write(packed: Uint8Array): Answer<WriteResults>
   /** As `tree.drained()`. */
   drained(): Promise<Answer<undefined>>
-  statistics(): Answer<OwnerStatistics>
+  /** What the tree tells of itself. @param range for those that take one */
+  tell(name: StatisticName, range?: RangeEstimateOptions): Answer<unknown>
   /**
    * The thread reads nothing any more: it has left its epoch and does not touch its region again. A second call does
    * nothing.

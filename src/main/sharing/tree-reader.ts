@@ -2,17 +2,16 @@
  * A tree as a thread other than its owner's has it: every read method over the shared memory, without a message; writes
  * and statistics by messages to the owner. The attached thread.
  */
-import type { CacheStats } from '../../shared/memory/block-cache.js'
 import { ChangeIterator, type ScanSinceOptions } from '../reading/change-iterator.js'
-import { ReadOperations } from '../reading/read-operations.js'
 import { type ReadOptions, requireReadSeqno } from '../reading/read-options.js'
 import { TreeReads } from '../reading/tree-reads.js'
 import { requireSeqno } from '../seqno-counter.js'
 import { Snapshot } from '../snapshot.js'
-import type { Metrics } from '../statistics/metrics.js'
+import type { RangeEstimateOptions } from '../statistics/statistics-operations.js'
 import type { OwnerLine } from './owner-line.js'
-import type { OwnerStatistics } from './protocol.js'
+import type { Answer, Statistic, StatisticName } from './protocol.js'
 import type { ReaderCore } from './reader-core.js'
+import { RemoteStatistics } from './remote-statistics.js'
 import { RemoteWriter } from './remote-writer.js'
 
 /**
@@ -30,7 +29,7 @@ import { RemoteWriter } from './remote-writer.js'
  * await reader.writer.insert('seen', '1')
  * ```
  */
-export class TreeReader extends ReadOperations implements Disposable, AsyncDisposable {
+export class TreeReader extends RemoteStatistics implements Disposable, AsyncDisposable {
   protected readonly reads: TreeReads
   /** The write methods, as promises that the owner's thread answers. */
   readonly writer: RemoteWriter
@@ -88,16 +87,6 @@ export class TreeReader extends ReadOperations implements Disposable, AsyncDispo
     return new ChangeIterator(this.#core, seqno, options)
   }
 
-  /** As `tree.metrics()`: what the reads of all threads have used. */
-  async metrics(): Promise<Metrics> {
-    return (await this.#statistics()).metrics
-  }
-
-  /** As `tree.cacheStats()`. */
-  async cacheStats(): Promise<CacheStats> {
-    return (await this.#statistics()).cache
-  }
-
   /**
    * Gives back what this thread has of the tree. Reads say VARVE_CLOSED from now on; iterators and pinned slices that are
    * open stay good, and keep their memory until they end. Resolves when the owner knows. A second call does nothing.
@@ -121,9 +110,13 @@ export class TreeReader extends ReadOperations implements Disposable, AsyncDispo
     return this.#core.beginRead(given === undefined ? undefined : requireReadSeqno(given))
   }
 
-  #statistics(): Promise<OwnerStatistics> {
-    this.#core.requireOpen()
-    return this.#line.call((control) => control.statistics())
+  protected tell<Name extends StatisticName>(
+    name: Name,
+    range?: RangeEstimateOptions,
+  ): Promise<Statistic<Name>> {
+    return this.#line.call(
+      (control) => control.tell(name, range) as Promise<Answer<Statistic<Name>>>,
+    )
   }
 
   /** Tells the owner that nothing is read here any more. One that is gone knows. */

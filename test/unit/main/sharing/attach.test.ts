@@ -14,6 +14,7 @@ import {
   WriteBatch,
 } from '../../../../src/main/index.js'
 import type { OpenOptions } from '../../../../src/main/options.js'
+import { STATISTICS } from '../../../../src/main/sharing/protocol.js'
 import { ReaderThread } from '../../../support/reader-threads.js'
 
 t.setTimeout(120_000)
@@ -248,6 +249,18 @@ t.test('what other threads read is in the metrics of the tree', async (t) => {
   t.ok(loads > before.dataBlocks.loads)
   await thread.ask('detach')
   t.equal(tree.metrics().tableReads, before.tableReads + 10, 'and stays there')
+})
+
+t.test('every statistic that a thread can ask for is what the tree says', async (t) => {
+  await using tree = await filled(t.testdir())
+  const reader = await attach(tree.share())
+  for (const name of STATISTICS) {
+    const range = name.startsWith('approximateRange') ? { gte: 'key1', lt: 'key3' } : undefined
+    const [own, remote] = [tree[name](range as never), await reader[name](range as never)]
+    t.same(remote, own, name)
+  }
+  await reader.detach()
+  await t.rejects(reader.metrics(), { code: 'VARVE_CLOSED' })
 })
 
 t.test('a read of collected history says so; a pin keeps it', async (t) => {

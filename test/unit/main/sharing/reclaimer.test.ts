@@ -238,7 +238,7 @@ t.test('a tree closes while threads are inside, and they keep what they see', as
   t.equal(inside.shared.getU32(state + STATE_MEMTABLE_COUNT), memtables)
   t.ok(heap.usedBytes - start > MEMTABLE_BYTES)
   await until(() => readers.every(({ notices }) => notices.includes('closed')))
-  t.equal((await inside.control.statistics()).error?.code, 'VARVE_CLOSED')
+  t.equal((await inside.control.tell('metrics')).error?.code, 'VARVE_CLOSED')
   t.equal((await inside.control.drained()).error?.code, 'VARVE_CLOSED')
   inside.slot.leave()
   await inside.detach()

@@ -133,10 +133,13 @@ t.test('what threads count is the tree’s, while they read and afterwards', asy
   const { COUNTERS_TABLE_READS } = await import('../../../../src/shared/kernel/layout-metrics.js')
   reader.shared.setU64(reader.grant.counters + COUNTERS_TABLE_READS, 2 ** 33)
   t.equal(tree.metrics().tableReads, before + 2 ** 33)
-  t.match((await reader.control.statistics()).value, {
-    metrics: { tableReads: before + 2 ** 33, sharing: { attachedThreads: 1 } },
-    cache: { capacityBytes: 16 << 20 },
+  t.match((await reader.control.tell('metrics')).value, {
+    tableReads: before + 2 ** 33,
+    sharing: { attachedThreads: 1 },
   })
+  t.match((await reader.control.tell('cacheStats')).value, { capacityBytes: 16 << 20 })
+  const unknown = await reader.control.tell('close' as never)
+  t.equal(unknown.error?.code, 'VARVE_INVALID_ARGUMENT', 'and nothing else is called')
   await reader.end()
   t.equal(tree.metrics().tableReads, before + 2 ** 33)
   await tree.close()
