@@ -41,12 +41,17 @@ export const CACHE_FREE_FIRST = 160
 export const CACHE_FREE_COUNT = 164
 /** List of the segments that were emptied and may still be read. */
 export const CACHE_LIMBO_FIRST = 168
+/** Segments that are kept free beyond CACHE_RESERVE, since threads were slow to leave their epochs. */
+export const CACHE_EXTRA = 172
 /** u64: read without the lock, too, by who tells them. */
 export const CACHE_INSERTIONS = 176
 export const CACHE_EVICTIONS = 184
 export const CACHE_USED_BYTES = 192
 // Changed by the owner alone, read by whoever holds the lock.
-/** u32, atomic: segments that are kept free or on their way to it, for what is kept when one is emptied. */
+/**
+ * u32, atomic: segments that are kept free or on their way to it, for what is kept when one is emptied: 1 where the owner
+ * is alone, 2 where other threads have views.
+ */
 export const CACHE_RESERVE = 200
 /** u32, atomic: no view has a number from this one on. */
 export const CACHE_VIEWS_TOP = 204

@@ -31,6 +31,7 @@ import {
   CACHE_BUCKET_SLOTS,
   CACHE_EPOCHS,
   CACHE_EVICTIONS,
+  CACHE_EXTRA,
   CACHE_FILLS,
   CACHE_FREE_COUNT,
   CACHE_FREE_FIRST,
@@ -80,6 +81,12 @@ const USES_MAX: u64 = 3
 
 /** The bits of a slot's word that count uses: blocks start on multiples of 8. */
 const USES_MASK: u64 = 7
+
+/** At most the eighth part of the segments is kept free where threads are slow to leave their epochs. */
+const EXTRA_SHIFT = 3
+
+/** Segments that are emptied ahead of need at a time. */
+const AHEAD_MAX = 2
 
 /** How often the lock is looked at before the block goes without the cache. */
 const LOCK_LOOKS = 200
@@ -307,10 +314,10 @@ function append(cache: usize, openField: usize, bytes: u32): usize {
   return <usize>load<u32>(cache, CACHE_SEGMENTS) + <usize>segment * segmentBytes + used
 }
 
-/** Room in the main queue for a block that is kept; 0 where there is none. */
-function append_kept(cache: usize, bytes: u32): usize {
+/** Room in the main queue for a block that is kept; 0 where there is none. `left`: so many segments stay free. */
+function append_kept(cache: usize, bytes: u32, left: u32): usize {
   const record = append(cache, CACHE_MAIN_OPEN, bytes)
-  if (record != 0 || load<u32>(cache, CACHE_FREE_COUNT) == 0) return record
+  if (record != 0 || load<u32>(cache, CACHE_FREE_COUNT) <= left) return record
   open_free(cache, CACHE_MAIN_OPEN, CACHE_MAIN_FIRST)
   return append(cache, CACHE_MAIN_OPEN, bytes)
 }
@@ -349,13 +356,13 @@ function count_evicted(cache: usize, blocks: u64, bytes: u64): void {
 }
 
 /**
- * Empties a segment: blocks that were used are copied into the main queue, the other ones go. False where all of them are
- * pinned.
+ * Empties a segment: blocks that were used are copied into the main queue as far as `left` segments stay free, the other
+ * ones go. False where all segments are pinned. `isShort`: one of new blocks, where there is any.
  */
-function evict_segment(view: usize, cache: usize): bool {
+function evict_segment(view: usize, cache: usize, isShort: bool, left: u32): bool {
   const smallCount = load<u32>(cache, CACHE_SMALL_COUNT)
-  const mainCount = load<u32>(cache, CACHE_MAIN_COUNT)
-  let fromSmall = smallCount > 0 && (mainCount == 0 || smallCount >= load<u32>(cache, CACHE_SMALL_TARGET))
+  const isLarge = isShort || load<u32>(cache, CACHE_MAIN_COUNT) == 0 || smallCount >= load<u32>(cache, CACHE_SMALL_TARGET)
+  let fromSmall = smallCount > 0 && isLarge
   let segment = shift_unpinned(cache, fromSmall ? CACHE_SMALL_FIRST : CACHE_MAIN_FIRST)
   if (segment < 0) {
     fromSmall = !fromSmall
@@ -371,11 +378,11 @@ function evict_segment(view: usize, cache: usize): bool {
     segment = close_unpinned(cache, CACHE_MAIN_OPEN)
   }
   if (segment < 0) return false
-  empty_segment(view, cache, segment, fromSmall)
+  empty_segment(view, cache, segment, fromSmall, left)
   return true
 }
 
-function empty_segment(view: usize, cache: usize, segment: i32, fromSmall: bool): void {
+function empty_segment(view: usize, cache: usize, segment: i32, fromSmall: bool, left: u32): void {
   let record = <usize>load<u32>(cache, CACHE_SEGMENTS) + <usize>segment * load<u32>(cache, CACHE_SEGMENT_BYTES)
   const end = record + load<u32>(<usize>load<u32>(cache, CACHE_FILLS) + (<usize>segment << 2))
   let evictions: u64 = 0
@@ -387,7 +394,7 @@ function empty_segment(view: usize, cache: usize, segment: i32, fromSmall: bool)
     if (slot != 0) {
       // Pairs with the exchange in `look_up`, the stores below with its load.
       const uses = atomic.load<u64>(slot) & USES_MASK
-      const target = uses > 0 ? append_kept(cache, bytes) : 0
+      const target = uses > 0 ? append_kept(cache, bytes, left) : 0
       if (target != 0) {
         memory.copy(target, record, bytes)
         // One use stays with a block that enters the main queue, or a full bucket would give it up
@@ -408,22 +415,52 @@ function empty_segment(view: usize, cache: usize, segment: i32, fromSmall: bool)
 /**
  * Has a queue go on in a free segment. False where none can be had: what was emptied may still be read, or all of the rest
  * is pinned. So many free ones stay that what is kept of the next one finds room.
+ *
+ * What an owner that is alone empties is free at once, so it can go round the main queue until some block has lost its
+ * uses. Where others read, each segment that is emptied waits, and there is a free one for the first of them only: the
+ * next ones are of new blocks, and the last free one is left for what comes in.
  */
 function open_segment(view: usize, cache: usize, openField: usize, queue: usize): bool {
   // Pairs with the owner's store in `BlockCache.#share`.
   const reserve = atomic.load<u32>(cache, CACHE_RESERVE)
+  const isAlone = reserve == 1
   // A block that is kept again and again loses a use each time: so many rounds empty any cache.
-  for (let left = (load<u32>(cache, CACHE_SEGMENT_COUNT) << 2) + 8; left > 0; left--) {
+  const most = (load<u32>(cache, CACHE_SEGMENT_COUNT) << 2) + 8
+  for (let round: u32 = 0; round < most; round++) {
     const waiting = reclaim(cache)
     const free = load<u32>(cache, CACHE_FREE_COUNT)
-    if (free == 0) return false
+    if (free == 0) {
+      note_wait(cache, isAlone)
+      return false
+    }
     if (free + waiting > reserve) {
       open_free(cache, openField, queue)
       return true
     }
-    if (!evict_segment(view, cache)) return false
+    if (!evict_segment(view, cache, !isAlone && round > 0, isAlone ? 0 : 1)) return false
   }
   return false
+}
+
+/** An insertion went without the cache since others have not left their epochs: more is kept free from now on. */
+function note_wait(cache: usize, isAlone: bool): void {
+  const extra = load<u32>(cache, CACHE_EXTRA)
+  const most = load<u32>(cache, CACHE_SEGMENT_COUNT) >> EXTRA_SHIFT
+  if (!isAlone && extra < most) store<u32>(cache, extra + 1, CACHE_EXTRA)
+}
+
+/** A segment was taken and the block lies in it: empties others ahead of need, fewer each time that nobody had to wait. */
+function keep_extra(view: usize, cache: usize): void {
+  const extra = load<u32>(cache, CACHE_EXTRA)
+  if (extra == 0) return
+  // Pairs with the owner's store in `BlockCache.#share`.
+  const reserve = atomic.load<u32>(cache, CACHE_RESERVE)
+  const waiting = reclaim(cache)
+  if (waiting == 0) store<u32>(cache, extra - 1, CACHE_EXTRA)
+  let ahead = load<u32>(cache, CACHE_FREE_COUNT) + waiting
+  for (let i = 0; i < AHEAD_MAX && ahead < reserve + extra; i++, ahead++) {
+    if (!evict_segment(view, cache, true, 1)) return
+  }
 }
 
 /**
@@ -456,7 +493,8 @@ function insert(view: usize, owner: u32, offset: u64, source: usize, blockBytes:
   const bytes = (<u32>blockBytes + CACHE_RECORD_BLOCK + 7) & ~7
   const openField = rank != CACHE_RANK_DATA ? CACHE_MAIN_OPEN : CACHE_SMALL_OPEN
   let record = append(cache, openField, bytes)
-  if (record == 0) {
+  const isFull = record == 0
+  if (isFull) {
     const queue = rank != CACHE_RANK_DATA ? CACHE_MAIN_FIRST : CACHE_SMALL_FIRST
     if (!open_segment(view, cache, openField, queue)) return 0
     record = append(cache, openField, bytes)
@@ -471,6 +509,7 @@ function insert(view: usize, owner: u32, offset: u64, source: usize, blockBytes:
   atomic.store<u64>(slot, word_of(tag_of(hash), block, rank == CACHE_RANK_METADATA ? USES_MAX : 0))
   store<u64>(cache, load<u64>(cache, CACHE_INSERTIONS) + 1, CACHE_INSERTIONS)
   store<u64>(cache, load<u64>(cache, CACHE_USED_BYTES) + <u64>bytes, CACHE_USED_BYTES)
+  if (isFull) keep_extra(view, cache)
   return block
 }
 
@@ -528,6 +567,7 @@ export function cache_clear(cache: usize): void {
   store<i32>(cache, -1, CACHE_FREE_FIRST)
   store<u32>(cache, 0, CACHE_FREE_COUNT)
   store<i32>(cache, -1, CACHE_LIMBO_FIRST)
+  store<u32>(cache, 0, CACHE_EXTRA)
   store<u64>(cache, 0, CACHE_USED_BYTES)
   store<u64>(cache, load<u64>(cache, CACHE_INSERTIONS), CACHE_EVICTIONS)
   for (let i = load<i32>(cache, CACHE_SEGMENT_COUNT) - 1; i >= 0; i--) give_limbo(cache, i)
