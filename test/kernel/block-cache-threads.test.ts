@@ -119,7 +119,7 @@ for (const [segments, names] of [
     )
     const sum = (of: (report: HammerReport) => number): number =>
       reports.reduce((total, report) => total + of(report), 0)
-    t.ok(sum(({ inserted }) => inserted) > 100 && sum(({ found }) => found) > 100)
+    t.ok(sum(({ inserted }) => inserted) > 0 && sum(({ found }) => found) > 0)
     if (segments > 3) t.ok(sum(({ pinned }) => pinned) > 0, 'pins were taken')
     const stats = scene.cache.stats()
     t.equal(
