@@ -1,6 +1,6 @@
 /**
  * Bulk ingestion: entries in random order and in order, as pairs and as packed chunks, by one worker and by two, in turns,
- * beside native RocksDB's fillseq where it is installed. Run: `npm run bench:bulk -- [--num=5000000] [--rounds=3]`. Every
+ * beside native RocksDB's fillseq where it is installed. Run: `npm run bench:bulk -- [--num=5000000] [--rounds=3] [--only=packed]`. Every
  * tree is looked through afterwards; exit code 1 where an entry is missing.
  *
  * Beside the rates it tells what main and the workers used of the processors, and what others did meanwhile: two workers
@@ -29,6 +29,8 @@ export interface BulkBenchOptions {
   readonly keyBytes: number
   readonly valueBytes: number
   readonly rounds: number
+  /** Only the ways whose names have it. Default: all. */
+  readonly only?: string
   /** Told of each figure as it comes. */
   readonly onFigure?: (figure: BulkFigure) => void
 }
@@ -102,8 +104,11 @@ export async function runBulk(options: BulkBenchOptions): Promise<readonly BulkF
   for (const isSorted of [false, true]) {
     const { keyBytes, valueBytes, num } = options
     const space = new KeySpace(keyBytes, valueBytes, 1)
+    const ways = WAYS.filter(
+      ({ isSorted: sorted, name }) => sorted === isSorted && name.includes(options.only ?? ''),
+    )
+    if (ways.length === 0) continue
     const chunks = [...packEntries(pairs(space, num, isSorted))]
-    const ways = WAYS.filter((way) => way.isSorted === isSorted)
     for (let round = 0; round < options.rounds; round++) {
       for (const way of ways) {
         const figure = await measure(way, options, chunks)
@@ -173,6 +178,7 @@ async function main(): Promise<void> {
       num: { type: 'string', default: '5000000' },
       rounds: { type: 'string', default: '3' },
       budget: { type: 'string', default: '128' },
+      only: { type: 'string', default: '' },
     },
   })
   const num = Number(values.num)
@@ -184,11 +190,14 @@ async function main(): Promise<void> {
     console.log(`${name}: ${found} of ${num} entries`)
   }
   const sizes = { keyBytes: 16, valueBytes: 100 }
-  const figures = await runBulk({ num, rounds, ...sizes, onFigure })
+  const { only } = values
+  const figures = await runBulk({ num, rounds, only, ...sizes, onFigure })
   for (const figure of figures) console.log(line(figure, num))
   for (const kind of ['random, pairs', 'random, packed', 'in order, pairs', 'in order, packed']) {
-    console.log(compare(figures, kind))
+    const line = compare(figures, kind)
+    if (line !== '') console.log(line)
   }
+  if (only !== '') return
   const rate = median(await runNative(num, rounds))
   if (rate === undefined) console.log('db_bench is not installed: no comparison with RocksDB')
   else {

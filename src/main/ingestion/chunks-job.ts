@@ -24,6 +24,9 @@ const MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 /** Bytes of a sorting job's buffer for each byte of its chunks. */
 const SORT_FACTOR = 2
 
+/** What a job counts for whose chunks are sorted: the collector takes them back one job later. */
+const SORTED_SHARES = 2
+
 /** Room that a buffer leaves beside its largest entry: its header, a block's head, and lengths. */
 const OVERHEAD_BYTES = 16 * 1024
 
@@ -72,7 +75,7 @@ export class IngestBudget {
     }
     this.parallelism = jobs
     this.isSorted = sorted
-    const shares = 1 + jobs * (sorted ? 1 : 1 + SORT_FACTOR)
+    const shares = 1 + jobs * (sorted ? SORTED_SHARES : 1 + SORT_FACTOR)
     this.batchBytes = Math.floor(memoryBytes / shares)
     const factor = sorted ? 0 : SORT_FACTOR
     this.regionBytes = OVERHEAD_BYTES + factor * (this.batchBytes + CHUNK_BYTES_DEFAULT)
