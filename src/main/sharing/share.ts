@@ -8,6 +8,7 @@
  * I1: a history is published whole, and before the seqno becomes visible from which on it is needed.
  * I2: what a history named is retired only after one that does not name it was published.
  * I3: once closed nothing is published and nobody is attached any more; memory that threads use stays until they are gone.
+ * I4: what was published never falls behind: a change for whose history there is no memory closes the share.
  */
 import { VarveError } from '../../shared/base/errors.js'
 import { SHARE_BYTES } from '../../shared/kernel/layout-sharing.js'
@@ -112,7 +113,16 @@ export class Share implements Audience {
   publish(entries: readonly HistoryEntry[]): void {
     if (this.#isClosed) return
     const { shared, workspace } = this.#core
-    this.#replace(writeHistory(shared, workspace.heap, entries))
+    let history: number
+    try {
+      history = writeHistory(shared, workspace.heap, entries)
+    } catch {
+      // The change is done, and threads must not go on with what was before. With no memory left for a few words the tree
+      // itself is at its end as well.
+      this.close()
+      return
+    }
+    this.#replace(history)
   }
 
   retire(piece: Retired): void {

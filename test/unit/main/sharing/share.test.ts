@@ -7,12 +7,14 @@ import {
   SequenceNumberCounter,
   type Snapshot,
   type Tree,
+  VarveError,
 } from '../../../../src/main/index.js'
 import type { TreeCore } from '../../../../src/main/tree-core.js'
 import { HistoryWords } from '../../../../src/shared/memory/history-words.js'
 import { ShareWords } from '../../../../src/shared/memory/share-words.js'
 import { Random, runSeed } from '../../../support/random.js'
 import { HandReader } from '../../../support/sharing.js'
+import { codeOf } from '../../../support/trees.js'
 import { testWorkspace } from '../../../support/workspace.js'
 
 function coreOf(tree: Tree): TreeCore {
@@ -111,6 +113,28 @@ t.test('any program: what is published is what the tree would choose', async (t)
     await reader.detach()
     await tree.close()
   }
+})
+
+t.test('a share for which there is no memory closes, and the tree goes on', async (t) => {
+  const tree = await open(t.testdir(), { maintenance: 'manual' })
+  const reader = await HandReader.attach(tree.share())
+  tree.insert('a', '1')
+  const { heap } = coreOf(tree).workspace
+  const allocate = heap.allocate
+  t.teardown(() => Object.assign(heap, { allocate }))
+  // A rotation takes memory for the memtable, the state that names it, and the history that names that.
+  let count = 0
+  heap.allocate = (bytes, from) => {
+    if (++count === 3) throw new VarveError('VARVE_OUT_OF_MEMORY', 'no memory')
+    return allocate.call(heap, bytes, from)
+  }
+  t.ok(tree.rotateMemtable())
+  t.ok(reader.share.isClosed)
+  t.equal(reader.share.history, 0)
+  t.equal(tree.getString('a'), '1')
+  t.equal(await codeOf(() => HandReader.attach(tree.share())), 'VARVE_CLOSED')
+  await reader.detach()
+  await tree.close()
 })
 
 t.test('several trees may share the counter that says what is visible', async (t) => {
