@@ -31,6 +31,7 @@ const CONTRACT = [
   'burr_validate',
   'cache_clear',
   'cache_find_at',
+  'cache_init',
   'cache_insert',
   'cache_pin',
   'cache_unpin',

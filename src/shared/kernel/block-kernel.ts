@@ -83,6 +83,7 @@ export interface BlockKernel {
   // assembly/block-cache.ts
   cache_clear(cache: number): void
   cache_find_at(view: number, owner: number, offset: number): number
+  cache_init(cache: number): void
   cache_insert(
     view: number,
     owner: number,

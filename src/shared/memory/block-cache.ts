@@ -146,7 +146,7 @@ export class BlockCache {
     }
     this.#set(CACHE_SMALL_TARGET, Math.max(1, Math.round(count * SMALL_SHARE)))
     this.#set(CACHE_EPOCHS, epochs.address)
-    if (isOn) shared.kernel.cache_clear(this.address)
+    if (isOn) shared.kernel.cache_init(this.address)
     this.#fields = [
       [VIEW_BUCKET_COUNT, bucketCount],
       [VIEW_BUCKETS, buckets],

