@@ -8,6 +8,7 @@ import { assert } from '../shared/base/errors.js'
 import { REGIONS_ADDRESS } from '../shared/kernel/layout.js'
 import { EpochSlot, Epochs, OWNER_SLOT, ThreadEpoch } from '../shared/memory/epochs.js'
 import { Heap } from '../shared/memory/heap.js'
+import { useLargePages } from '../shared/memory/large-pages.js'
 import { MEMORY_BYTES_MAX, SharedMemory } from '../shared/memory/shared-memory.js'
 import { Workspace } from '../shared/memory/workspace.js'
 
@@ -73,7 +74,9 @@ function createMemory(): SharedMemory {
   let failure: unknown
   for (const bytes of MEMORY_BYTES_TRIED) {
     try {
-      return SharedMemory.create(bytes)
+      const shared = SharedMemory.create(bytes)
+      useLargePages(shared.buffer)
+      return shared
     } catch (error) {
       // Too much for this process's limits: the next smaller one is tried.
       failure = error

@@ -14,6 +14,7 @@ import {
 import type { ReadView } from '../../shared/iterator/read-view.js'
 import type { BlockGiver } from '../../shared/iterator/run-cursor.js'
 import type { Workspace } from '../../shared/memory/workspace.js'
+import { Piece } from './piece.js'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -43,7 +44,7 @@ export class RowReader {
   readonly #prefix: Uint8Array | undefined
   #scan: RangeScan | undefined
   /** A copy of the batch that the row lies in, which one that is, and what leads from its addresses to places there. */
-  #copy: Buffer = NOTHING
+  #copy: ArrayBufferLike = NOTHING.buffer
   #copiedNumber = 0
   #shift = 0
 
@@ -88,15 +89,13 @@ export class RowReader {
   /** The caller's own copy of the row's key. */
   key(): Buffer {
     const copy = this.#copied()
-    const start = this.#row.keyAddress + this.#shift
-    return copy.subarray(start, start + this.#row.keyLength)
+    return new Piece(copy, this.#row.keyAddress + this.#shift, this.#row.keyLength)
   }
 
   /** The same of its value. */
   value(): Buffer {
     const copy = this.#copied()
-    const start = this.#row.valueAddress + this.#shift
-    return copy.subarray(start, start + this.#row.valueLength)
+    return new Piece(copy, this.#row.valueAddress + this.#shift, this.#row.valueLength)
   }
 
   /** Bytes of the value, also where keys alone are read. */
@@ -115,25 +114,27 @@ export class RowReader {
     return isSameKey(this.#source.workspace.shared.view(keyAddress, prefix.length), prefix)
   }
 
-  #copied(): Buffer {
+  #copied(): ArrayBufferLike {
     const scan = this.#scan as RangeScan
     if (scan.batchNumber === this.#copiedNumber) return this.#copy
     const { batchAddress, batchLength } = scan
-    const { buffer } = this.#source.workspace.shared
+    let target: Buffer
     let at = 0
     if (batchLength <= SLAB_BATCH_BYTES_MAX) {
       if (slabTop + batchLength > slab.length) {
         slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
         slabTop = 0
       }
+      target = slab
       at = slabTop
       slabTop += batchLength
-      this.#copy = slab
     } else {
-      this.#copy = Buffer.allocUnsafeSlow(batchLength)
+      target = Buffer.allocUnsafeSlow(batchLength)
     }
-    buffer.copy(this.#copy, at, batchAddress, batchAddress + batchLength)
-    this.#shift = at - batchAddress
+    const { buffer } = this.#source.workspace.shared
+    buffer.copy(target, at, batchAddress, batchAddress + batchLength)
+    this.#copy = target.buffer
+    this.#shift = target.byteOffset + at - batchAddress
     this.#copiedNumber = scan.batchNumber
     return this.#copy
   }

@@ -559,7 +559,7 @@ export function cache_clear(cache: usize): void {
   put_in_order(cache)
 }
 
-/** Makes an empty cache of fresh memory, at a tenth of what {@link cache_clear} costs. REQUIRES: there are no views yet. */
+/** Makes an empty cache of any memory, at a tenth of what {@link cache_clear} costs. REQUIRES: there are no views. */
 export function cache_init(cache: usize): void {
   const bytes = <usize>load<u32>(cache, CACHE_BUCKET_COUNT) * CACHE_BUCKET_BYTES
   memory.fill(<usize>load<u32>(cache, CACHE_BUCKETS), 0, bytes)
