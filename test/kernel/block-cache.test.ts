@@ -4,9 +4,11 @@
 import t from 'tap'
 import { BlockCacheModel } from '../../src/shared/kernel/reference/block-cache.js'
 import type { BlockCache } from '../../src/shared/memory/block-cache.js'
-import type { CacheView } from '../../src/shared/memory/cache-view.js'
+import { CacheView } from '../../src/shared/memory/cache-view.js'
+import { EpochSlot } from '../../src/shared/memory/epochs.js'
+import { auditCache } from '../support/cache-audit.js'
 import { Random, runSeed } from '../support/random.js'
-import { testCache, testWorkspace } from '../support/workspace.js'
+import { testCache, testEpochs, testWorkspace } from '../support/workspace.js'
 
 const BLOCK_BYTES_MAX = 100_000
 
@@ -205,5 +207,60 @@ t.test(
     const off = new TestCache(0)
     t.notOk(off.view.pin(source))
     off.cache.dispose()
+  },
+)
+
+t.test(
+  'a view may pin its share, and closing it takes its pins back and keeps its counts',
+  async (t) => {
+    const usedBytes = heap.usedBytes
+    const cache = testCache(workspace, 16 * (32 << 10))
+    const { view } = cache
+    const places = Array.from({ length: 12 }, (_, i) => view.insert(1, i, source, 20_000, false))
+    const pinAll = (by: CacheView): number => places.filter((at) => by.pin(at)).length
+    t.equal(pinAll(view), 8, 'alone, half of the segments')
+    for (const at of places.slice(0, 8)) view.unpin(at)
+    const address = cache.openView(5)
+    const other = new CacheView(shared, address)
+    t.strictSame([pinAll(view), pinAll(other)], [4, 4])
+    for (let i = 0; i < 12; i++) t.not(other.find(1, i), 0)
+    t.equal(other.find(2, 0), 0)
+    cache.closeView(address)
+    t.strictSame([cache.stats().hits, cache.stats().misses], [12, 1])
+    t.equal(view.pinnedSegmentCount, 4)
+    t.strictSame(auditCache(shared, cache.address).problems, [])
+    t.throws(() => cache.closeView(address), { code: 'VARVE_ASSERTION' })
+    cache.dispose()
+    t.equal(heap.usedBytes, usedBytes)
+  },
+)
+
+t.test(
+  'what is emptied while another thread reads is filled anew only when it has left',
+  async (t) => {
+    const cache = testCache(workspace, 8 * (32 << 10))
+    const epochs = testEpochs(workspace)
+    const slot = epochs.take()!
+    const reader = new EpochSlot(shared, epochs.address, slot)
+    const other = new CacheView(shared, cache.openView(slot))
+    const bytes = contentOf(1, 0, 5000)
+    shared.bytes.set(bytes, source)
+    const at = cache.view.insert(1, 0, source, bytes.length, false)
+    reader.enter()
+    t.equal(other.find(1, 0), at)
+    let refused = 0
+    for (let i = 1; i < 200; i++) {
+      shared.bytes.set(contentOf(2, i, 5000), source)
+      if (cache.view.insert(2, i, source, 5000, false) === 0) refused++
+    }
+    t.ok(refused > 100, `${refused} found no segment`)
+    t.equal(Buffer.compare(shared.view(at, bytes.length), bytes), 0, 'the reader still sees it')
+    t.strictSame(auditCache(shared, cache.address).problems, [])
+    reader.leave()
+    for (let i = 200; i < 240; i++) t.not(cache.view.insert(2, i, source, 5000, false), 0)
+    t.strictSame(auditCache(shared, cache.address).problems, [])
+    cache.closeView(other.address)
+    epochs.give(slot)
+    cache.dispose()
   },
 )
