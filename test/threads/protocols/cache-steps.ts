@@ -22,10 +22,14 @@ export type CacheMistake =
   | 'the owner frees at once what it clears'
   | 'the owner clears no slots'
   | 'the owner leaves the pins of the dead'
+  | 'the owner frees a view without the lock'
 
 /** A slot's word: 0, or the segment plus one, and whether it was used. */
 const SEGMENT_MASK = 15
 const USED = 16
+
+/** What the pins of a view that was freed are. */
+export const FREED = 99
 
 /** Where a segment is. */
 export const FREE = 0
@@ -198,7 +202,9 @@ function isPinned(
       if (p.load(cache.views + view) === 0) return next
     })
     thread.step(`is_pinned: load the pins of view ${view}`, (p) => {
-      if (p.load(cache.pins + view * cache.segmentCount + segment(p)) > 0) return otherwise
+      const pins = p.load(cache.pins + view * cache.segmentCount + segment(p))
+      if (pins === FREED) p.fail('pins of a view that is gone are read')
+      if (pins > 0) return otherwise
     })
     thread.label(next)
   }

@@ -19,6 +19,7 @@ import {
   type CacheMistake,
   CacheWords,
   clear,
+  FREED,
   insert,
   LIMBO,
   lookUp,
@@ -126,6 +127,22 @@ function model(scene: Scene, mistake: string): Model {
       owner.step('#unlock', (p) => p.store(cache.lock, 0))
       owner.label(isFree)
     }
+    const isKept = owner.freshLabel('the view is kept')
+    if (mistake !== 'the owner frees a view without the lock') {
+      owner.step('#freeClosed: exchange the lock', (p) => {
+        // Otherwise it is freed later.
+        if (p.change(cache.lock, (old) => (old === 0 ? 1 : old)) !== 0) return isKept
+      })
+    }
+    if (mistake !== 'the owner leaves the pins of the dead') {
+      owner.step('#freeClosed: free', (p) => {
+        for (let i = 0; i < segments; i++) p.set(cache.pins + slot * segments + i, FREED)
+      })
+    }
+    if (mistake !== 'the owner frees a view without the lock') {
+      owner.step('#unlock', (p) => p.store(cache.lock, 0))
+    }
+    owner.label(isKept)
     owner.step('Epochs.give', (p) => p.store(epochs.slots + slot, 0))
     owner.label(goes)
   }
@@ -157,7 +174,7 @@ function model(scene: Scene, mistake: string): Model {
   })
   model.finally('nobody pins', (at) => {
     for (let i = 0; i < (1 + threads.length) * segments; i++)
-      if (at(cache.pins + i) !== 0) return false
+      if (at(cache.pins + i) !== 0 && at(cache.pins + i) !== FREED) return false
     return true
   })
   model.finally('the lock is free', (at) => at(cache.lock) === 0)
@@ -227,6 +244,7 @@ t.test('each mistake is found', async (test) => {
   const inScene: Partial<Record<CacheMistake, Scene>> = {
     'links a block before it is whole': same,
     'the owner frees at once what it clears': recovered,
+    'the owner frees a view without the lock': recovered,
   }
   caught<CacheMistake>(test, (mistake) => model(inScene[mistake] ?? evicted, mistake), {
     'takes the tag for the block': bytes,
@@ -242,5 +260,6 @@ t.test('each mistake is found', async (test) => {
     'the owner frees at once what it clears': bytes,
     'the owner clears no slots': whole,
     'the owner leaves the pins of the dead': /nobody pins/,
+    'the owner frees a view without the lock': /a view that is gone/,
   })
 })
