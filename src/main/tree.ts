@@ -61,6 +61,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
   readonly #scheduler: Scheduler
   readonly #lane: TreeExecutor
   readonly #ingestions = new Set<Ingestion>()
+  readonly #bulkIngestions = new Set<BulkIngest>()
   readonly #operations = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
   #snapshotCount = 0
@@ -245,7 +246,13 @@ export class Tree extends WriteOperations implements AsyncDisposable {
    */
   async bulkIngest(source: BulkSource, options: BulkIngestOptions = {}): Promise<IngestionResult> {
     this.core.requireWritable()
-    return this.#guarded(new BulkIngest(this.core, this.#scheduler, options).run(source))
+    const ingestion = new BulkIngest(this.core, this.#scheduler, options)
+    this.#bulkIngestions.add(ingestion)
+    try {
+      return await this.#guarded(ingestion.run(source))
+    } finally {
+      this.#bulkIngestions.delete(ingestion)
+    }
   }
 
   /** Seals the active memtable. Nothing is written to disk by it alone. False where it is empty. */
@@ -434,6 +441,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     core.beginClose()
     core.pace.endAll()
     this.#lane.withdrawMerges()
+    for (const ingestion of this.#bulkIngestions) ingestion.stop()
     try {
       if (isFlushing) {
         const { active } = core.latest

@@ -83,6 +83,8 @@ export class BulkIngest {
   readonly #jobs: IngestJobs
   readonly #batch: ChunkBatch
   readonly #packer: ChunkPacker
+  /** Aborted when nothing more is wanted of the source. */
+  readonly #controller = new AbortController()
   /** Tables that no job knows of any more, until they are installed. */
   #merged: SortedRun = []
   #items = 0
@@ -106,11 +108,16 @@ export class BulkIngest {
     this.#packer = new ChunkPacker(chunkBytes, { isCopying: false })
   }
 
+  /** The signal, or the closing tree, ends it: jobs that run stop within a block, and the source is not waited for. */
+  stop(): void {
+    this.#controller.abort()
+    void this.#jobs.cancel()
+  }
+
   async run(source: BulkSource): Promise<IngestionResult> {
     const jobs = this.#jobs
     const { signal } = this.#options
-    // Jobs that run stop within a block.
-    const onAbort = (): void => void jobs.cancel()
+    const onAbort = (): void => this.stop()
     signal?.addEventListener('abort', onAbort)
     try {
       this.#requireWanted()
@@ -130,7 +137,7 @@ export class BulkIngest {
     } catch (error) {
       await jobs.cancel()
       this.#discard()
-      // What was stopped by the signal says so, not that its job was stopped.
+      // What was stopped says by whom, not that its job was stopped.
       if (VarveError.is(error, 'VARVE_ABORTED')) this.#requireWanted()
       throw error
     } finally {
@@ -178,7 +185,7 @@ export class BulkIngest {
         if (this.#items % PAIRS_A_LOOK === 0) await this.#look()
       }
     } else if (typeof source === 'object' && source !== null && Symbol.asyncIterator in source) {
-      for await (const item of itemsOf(source, this.#options.signal)) {
+      for await (const item of itemsOf(source, this.#controller.signal)) {
         if (this.#take(item)) await this.#handOn()
         if (this.#items % PAIRS_A_LOOK === 0) await this.#look()
       }

@@ -10,12 +10,8 @@ import { VarveError } from '../../shared/base/errors.js'
  */
 export async function* itemsOf<T>(
   source: AsyncIterable<T>,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): AsyncGenerator<T, undefined> {
-  if (signal === undefined) {
-    yield* source
-    return undefined
-  }
   const iterator = source[Symbol.asyncIterator]()
   let stop = (): void => undefined
   const onAbort = (): void => stop()

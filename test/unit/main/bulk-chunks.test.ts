@@ -293,6 +293,20 @@ t.test(
   },
 )
 
+t.test('closing the tree does not wait for a source that never answers', async (t) => {
+  for (const options of [memory, { maintenance: 'manual', pool } as const]) {
+    const tree = await open(options === memory ? '/db' : t.testdir(), options)
+    async function* hanging(): AsyncGenerator<Pair> {
+      for (let i = 0; i < 5000; i++) yield [`k${i}`, 'x'.repeat(100)]
+      await new Promise(() => undefined)
+    }
+    const code = codeOf(() => tree.bulkIngest(hanging(), { memoryBytes: MEMORY_BYTES }))
+    await new Promise((resolve) => setImmediate(resolve))
+    await tree.close()
+    t.equal(await code, 'VARVE_CLOSED')
+  }
+})
+
 t.test('what onProgress throws ends the ingestion', async (t) => {
   const code = await left(t, (tree) =>
     tree.bulkIngest([['a', '1']], {
