@@ -271,8 +271,11 @@ export class TreeCore extends EventEmitter implements ReadCore {
     const fresh = new Memtable(shared, workspace.heap, this.#nextMemtableId++, bytes)
     if (this.#audience?.hasReaders) fresh.keepNodes()
     const sealed = active === undefined ? latest.sealed : [...latest.sealed, active]
-    this.#replace({ active: fresh, sealed })
-    fresh.release()
+    try {
+      this.#replace({ active: fresh, sealed })
+    } finally {
+      fresh.release()
+    }
     this.backpressure.look()
     return active !== undefined
   }
@@ -287,16 +290,15 @@ export class TreeCore extends EventEmitter implements ReadCore {
     const { latest } = this
     // Also where nothing of what is retired was worth a table, so that the version stays the same.
     this.#remember(version, retired)
-    if (version.id !== latest.version.id) this.#commit(version)
-    this.history.install(
-      this.#superVersion({
-        active: latest.active,
-        sealed: latest.sealed.filter((memtable) => !retired.has(memtable)),
-        version,
-        exactFrom: Math.max(exactFrom, latest.exactFrom),
-        collectedBelow: Math.max(collectedBelow, latest.collectedBelow),
-      }),
-    )
+    const next = this.#superVersion({
+      active: latest.active,
+      sealed: latest.sealed.filter((memtable) => !retired.has(memtable)),
+      version,
+      exactFrom: Math.max(exactFrom, latest.exactFrom),
+      collectedBelow: Math.max(collectedBelow, latest.collectedBelow),
+    })
+    if (version.id !== latest.version.id) this.#commit(version, next)
+    this.history.install(next)
     this.backpressure.look()
   }
 
@@ -311,18 +313,17 @@ export class TreeCore extends EventEmitter implements ReadCore {
     const previous = this.latest
     const version = previous.version.cleared()
     this.#remember(version, new Set())
-    this.#commit(version)
-    this.#clearCount++
     const install = this.seqno.next()
-    this.history.install(
-      this.#superVersion({
-        active: undefined,
-        sealed: [],
-        version,
-        exactFrom: install + 1,
-        collectedBelow: install + 1,
-      }),
-    )
+    const next = this.#superVersion({
+      active: undefined,
+      sealed: [],
+      version,
+      exactFrom: install + 1,
+      collectedBelow: install + 1,
+    })
+    this.#commit(version, next)
+    this.#clearCount++
+    this.history.install(next)
     for (const { table } of previous.version.tables()) table.markObsolete()
     this.visibleSeqno.fetchMax(install + 1)
     this.history.collectUnpinned()
@@ -515,11 +516,13 @@ export class TreeCore extends EventEmitter implements ReadCore {
     if (version.highestSeqno < reached) this.#mark.raise(reached)
   }
 
-  #commit(version: Version): void {
-    if (this.#manifest === undefined) this.requireWritable()
+  /** `next` is what reads will look at: it has its memory already, so that nothing can fail behind the commit. */
+  #commit(version: Version, next: SuperVersion): void {
     try {
+      if (this.#manifest === undefined) this.requireWritable()
       this.#manifest?.commit(version.toManifest())
     } catch (error) {
+      next.giveUp()
       if (!this.isInstallable) this.#isWritable = false
       throw error
     }

@@ -49,8 +49,12 @@ export class SuperVersion implements ReadView, SuperVersionParts, Retired {
   readonly #workspace: Workspace
   readonly #newestFirst: readonly Memtable[]
   readonly #retire: Retire
-  #references = 1
+  #references = 0
 
+  /**
+   * Takes the memory that it needs, and no references yet: see {@link begin} and {@link giveUp}.
+   * @throws VARVE_OUT_OF_MEMORY
+   */
   constructor(workspace: Workspace, parts: SuperVersionParts, retire: Retire = freeAtOnce) {
     this.#workspace = workspace
     this.#retire = retire
@@ -63,15 +67,29 @@ export class SuperVersion implements ReadView, SuperVersionParts, Retired {
       ...(parts.active === undefined ? [] : [parts.active]),
       ...[...parts.sealed].reverse(),
     ]
-    for (const memtable of this.#newestFirst) memtable.acquire()
     this.memtables = this.#newestFirst.map((memtable) => memtable.address)
     const runs: ViewRun[] = []
     for (const [level, levelRuns] of parts.version.levels.entries()) {
       for (const run of levelRuns) runs.push({ level, tables: run.map((table) => table.resident) })
     }
-    for (const { table } of parts.version.tables()) table.acquire()
     this.runs = runs
     this.stateAddress = publishState(workspace, this.memtables, runs, nextNumber++)
+  }
+
+  /** The first reference: memtables and tables stay from now on. Nothing here can fail. */
+  begin(): this {
+    assert(this.#references === 0, 'a super version begins once')
+    this.#references = 1
+    for (const memtable of this.#newestFirst) memtable.acquire()
+    for (const { table } of this.version.tables()) table.acquire()
+    return this
+  }
+
+  /** Instead of {@link begin}: what it was made for did not come about. */
+  giveUp(): void {
+    assert(this.#references === 0, 'a super version that has begun is released')
+    this.#references = -1
+    this.#workspace.heap.free(this.stateAddress)
   }
 
   /** The highest seqno of anything in it; -1 where there is nothing. */

@@ -22,7 +22,7 @@ class Entry implements Exactness {
   readonly view: SuperVersion
 
   constructor(view: SuperVersion) {
-    this.view = view
+    this.view = view.begin()
   }
 
   get exactFrom(): number {
