@@ -129,21 +129,30 @@ export function checked_varint_length(at: usize, end: usize): i32 {
   return 0
 }
 
+/** Longer pieces are worth the call that the processor's own copy is. */
+const COPIED_HERE_MAX = 512
+
 // @ts-ignore: decorator
-/** Copies `length` bytes; short ones in 8-byte steps without a call. The pieces must not overlap. */
+/**
+ * Copies `length` bytes, short ones without a call: in steps of 16, the last of which may cover bytes that are copied
+ * already. The pieces must not overlap.
+ */
 @inline
 export function copy_bytes(target: usize, source: usize, length: i32): void {
-  if (length > 64) {
-    memory.copy(target, source, length)
-    return
-  }
-  let i = 0
-  while (i + 8 <= length) {
-    store<u64>(target + i, load<u64>(source + i))
-    i += 8
-  }
-  while (i < length) {
-    store<u8>(target + i, load<u8>(source + i))
-    i++
+  if (length >= 16) {
+    if (length > COPIED_HERE_MAX) {
+      memory.copy(target, source, length)
+    } else {
+      const last = length - 16
+      for (let i = 0; i < last; i += 16) v128.store(target + i, v128.load(source + i))
+      v128.store(target + last, v128.load(source + last))
+    }
+  } else if (length >= 8) {
+    const first = load<u64>(source)
+    const rest = load<u64>(source + length - 8)
+    store<u64>(target, first)
+    store<u64>(target + length - 8, rest)
+  } else {
+    for (let i = 0; i < length; i++) store<u8>(target + i, load<u8>(source + i))
   }
 }

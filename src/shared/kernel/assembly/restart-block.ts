@@ -121,10 +121,12 @@ function body_varint(at: usize, length: i32): u64 {
   return (word & 0x0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4)
 }
 
+// @ts-ignore: decorator
 /**
  * Reads key lengths at `at`. For a head: key length; else shared and rest lengths. Stores shared at `out`, rest at
  * `out + 4`; returns the address of the key bytes, or a negative error.
  */
+@inline
 function read_key_lengths(at: usize, end: usize, isHead: bool, headLength: i32, out: usize): i32 {
   let shared: u64 = 0
   if (!isHead) {
