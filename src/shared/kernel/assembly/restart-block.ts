@@ -147,7 +147,7 @@ function read_key_lengths(at: usize, end: usize, isHead: bool, headLength: i32, 
 }
 
 // @ts-ignore: decorator
-/** Whether the entry (key, seqno) may come right behind the previous one. */
+/** Whether the entry (key, seqno) may come right behind the previous one, whose head is not below the key's. */
 @inline
 function follows(
   key: usize,
@@ -191,6 +191,7 @@ export function resident_block_convert(
   let previousKey: usize = 0
   let previousLength = 0
   let previousSeqno: u64 = 0
+  let previousOrder: u64 = 0
   let head: u32 = 0
   let untilHead: u32 = 0
   for (let i: u32 = 0; i < count; i++) {
@@ -237,10 +238,12 @@ export function resident_block_convert(
     copy_bytes(out, at, <i32>valueLength)
     out += <usize>valueLength
     at += <usize>valueLength
-    if (i > 0) {
+    const order = order_head64(key, keyLength)
+    if (i > 0 && order <= previousOrder) {
       const isBehind = follows(key, keyLength, seqno, previousKey, previousLength, previousSeqno)
       if (!isBehind) return BLOCK_ERROR_ORDER
     }
+    previousOrder = order
     if (isHead) {
       headKey = key
       headLength = keyLength
@@ -310,6 +313,7 @@ export function resident_index_convert(
   let previousLength = 0
   let previousSeqno: u64 = 0
   let previousEnd = <u64>handleMin
+  let previousOrder: u64 = 0
   let head: u32 = 0
   let untilHead: u32 = 0
   for (let i: u32 = 0; i < count; i++) {
@@ -346,10 +350,13 @@ export function resident_index_convert(
     if (<usize>keyLength > limit - out) return BLOCK_NO_SPACE
     copy_bytes(out, headKey, shared)
     copy_bytes(out + <usize>shared, <usize>lengthsAt, rest)
-    if (i > 0) {
+    const order = order_head64(out, keyLength)
+    if (i > 0 && order <= previousOrder) {
       const isBehind = follows(out, keyLength, seqno, previousKey, previousLength, previousSeqno)
       if (!isBehind) return BLOCK_ERROR_ORDER
     }
+    previousOrder = order
+    store<u64>(target + INDEX_HEADS + (<usize>i << 3), order)
     const record = records + <usize>i * INDEX_RECORD_BYTES
     store<u64>(record, blockOffset, INDEX_RECORD_OFFSET)
     store<u64>(record, seqno, INDEX_RECORD_SEQNO)
@@ -371,7 +378,8 @@ export function resident_index_convert(
   const firstKey = target + load<u32>(records, INDEX_RECORD_KEY)
   const firstLength = <i32>load<u32>(records, INDEX_RECORD_KEY_LENGTH)
   const prefix = order_prefix(firstKey, firstLength, previousKey, previousLength)
-  for (let i: u32 = 0; i < count; i++) {
+  // Without a prefix the heads are those of whole keys, which are there.
+  for (let i: u32 = prefix == 0 ? count : 0; i < count; i++) {
     const record = records + <usize>i * INDEX_RECORD_BYTES
     const key = target + load<u32>(record, INDEX_RECORD_KEY) + <usize>prefix
     const keyLength = <i32>load<u32>(record, INDEX_RECORD_KEY_LENGTH) - prefix
