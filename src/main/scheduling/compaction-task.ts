@@ -12,7 +12,7 @@ import type { Watermark } from './flush-task.js'
 import type { JobExecutor } from './job-executor.js'
 import { MergeControl, type MergeOptions } from './merge-control.js'
 import { findTables, installMerged, retireInputs, runMerge } from './merge-job.js'
-import { giveUpTables } from './proposed-tables.js'
+import { discardTables, giveUpTables } from './proposed-tables.js'
 import { admitMerge } from './space-gate.js'
 import { chooseSlices } from './subcompactions.js'
 import { canCut, mergeInTightSpace } from './tight-space.js'
@@ -92,6 +92,11 @@ async function merge(
   const ids = new Set(input.tableIds)
   // The inputs were cleared meanwhile: their merge must not bring them back.
   if (outputs === undefined) return { ...NOTHING, bytesRead, bytesWritten: result.bytesWritten }
+  // Also where that happened since the merge looked, while its promise was settled.
+  if (findTables(core, ids).length !== ids.size) {
+    discardTables(outputs)
+    return { ...NOTHING, bytesRead, bytesWritten: result.bytesWritten }
+  }
   try {
     const next = core.latest.version.withMerged(ids, outputs, input.destination)
     installMerged(core, next, merged, watermark)

@@ -31,7 +31,7 @@ import {
   retireInputs,
   runMerge,
 } from './merge-job.js'
-import { abandonTables, giveUpTables } from './proposed-tables.js'
+import { abandonTables, discardTables, giveUpTables } from './proposed-tables.js'
 import { freeBytes } from './space-gate.js'
 
 /** What a table takes beside its data: meta twice, and what keeps them apart. */
@@ -72,6 +72,11 @@ export async function mergeInTightSpace(
     const plan = { input: { ...input, tableIds: [...ids] }, tables, slices, watermark }
     const outcome = await runMerge(core, executor, plan, control)
     if (outcome.outputs === undefined) break
+    // Also where they were cleared since the merge looked, while its promise was settled.
+    if (findTables(core, ids).length < ids.size) {
+      discardTables(outcome.outputs)
+      break
+    }
     const consumed = installSlice(core, input.destination, tables, slice, outcome, watermark)
     for (const { id } of consumed) ids.delete(id)
     done.slices++
