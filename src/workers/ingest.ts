@@ -7,6 +7,7 @@
  *
  * I1: a run that is written later is younger: of entries with the same key the one in the youngest run counts.
  */
+import { combineResults } from '../shared/jobs/combined-results.js'
 import type { IngestChunks, IngestJob, JobResult, OutputPlan } from '../shared/jobs/jobs.js'
 import {
   RESIDENT_BYTES,
@@ -126,7 +127,7 @@ function* writeRuns(context: ActorContext, job: IngestJob, source: IngestChunks)
     for (const { id } of results.flatMap(({ tables }) => tables)) removeTable(context, output, id)
     throw error
   }
-  return combined(results)
+  return combineResults(results)
 }
 
 function removeTable({ fs }: ActorContext, { folder }: OutputPlan, id: number): void {
@@ -134,19 +135,6 @@ function removeTable({ fs }: ActorContext, { folder }: OutputPlan, id: number): 
     fs.remove(`${folder}/${id}`)
   } catch {
     // The error that made the job fail is the one to report; the next open removes the file.
-  }
-}
-
-function combined(results: readonly JobResult[]): JobResult {
-  const sum = (of: (result: JobResult) => number): number =>
-    results.reduce((total, result) => total + of(result), 0)
-  return {
-    tables: results.flatMap(({ tables }) => tables),
-    entriesIn: sum(({ entriesIn }) => entriesIn),
-    entriesDropped: sum(({ entriesDropped }) => entriesDropped),
-    bytesWritten: sum(({ bytesWritten }) => bytesWritten),
-    isFiltered: false,
-    foldFailure: undefined,
   }
 }
 

@@ -4,6 +4,7 @@
  * I1: all slices succeed and their tables are one result, ascending by key, or the merge fails and none of them is left.
  */
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
+import { combineResults } from '../../shared/jobs/combined-results.js'
 import type { CompactionJob, JobResult, KeySlice } from '../../shared/jobs/jobs.js'
 import { sampleKeys } from '../../shared/table/index-samples.js'
 import type { TreeCore } from '../tree-core.js'
@@ -76,7 +77,7 @@ export async function runSlices(
   }
   const outcomes = await settleAll(slices, parallelism, run)
   const results = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
-  if (failures.length === 0) return combined(results)
+  if (failures.length === 0) return combineResults(results)
   removeTables(
     core,
     results.flatMap(({ tables }) => tables),
@@ -105,18 +106,4 @@ async function settleAll<T>(
   await Promise.all(Array.from({ length: Math.min(parallelism, slices.length) }, work))
   // A slice that was not begun has no outcome.
   return outcomes.filter((outcome) => outcome !== undefined)
-}
-
-function combined(results: readonly JobResult[]): JobResult {
-  const sum = (of: (result: JobResult) => number): number =>
-    results.reduce((total, result) => total + of(result), 0)
-  return {
-    tables: results.flatMap(({ tables }) => tables),
-    entriesIn: sum(({ entriesIn }) => entriesIn),
-    entriesDropped: sum(({ entriesDropped }) => entriesDropped),
-    bytesWritten: sum(({ bytesWritten }) => bytesWritten),
-    isFiltered: results.some(({ isFiltered }) => isFiltered),
-    nextKey: results.at(-1)?.nextKey,
-    foldFailure: results.find(({ foldFailure }) => foldFailure !== undefined)?.foldFailure,
-  }
 }
