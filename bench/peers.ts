@@ -64,7 +64,8 @@ const PARTS: readonly Part[] = [
     workloads: [
       ...['fillseq', 'fillrandom', 'bulkingest-1', 'bulkingest-2'],
       ...['readrandom', 'readmissing', 'multiget', 'readseq', 'readreverse', 'seekrandom', 'open'],
-      ...['threads-1', 'threads-2', 'readrandom-small-cache', 'readwhilewriting', 'overwrite'],
+      ...['threads-1', 'threads-2', 'readrandom-small-cache'],
+      ...['readrandomwriterandom', 'readwhilewriting', 'overwrite'],
     ],
   },
   {

@@ -6,17 +6,16 @@
  * Numbers of threads take turns, round by round. Rates go by the wall clock, so they need as many idle processors as there
  * are threads; the processor time of one read tells what threads cost each other even where others use the machine.
  */
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Worker } from 'node:worker_threads'
 import { Cache, open, type Tree } from '../src/main/index.js'
+import { AttachedThread } from './macro/attached-thread.js'
 import { KeySpace } from './macro/key-space.js'
-import type { ReadWay, ThreadData, ThreadOrder, ThreadResult } from './macro/thread-reader.js'
+import type { ReadWay, ThreadResult } from './macro/thread-reader.js'
 
 const ENTRY_BYTES = 116
 const MIB = 2 ** 20
@@ -68,27 +67,6 @@ const SCENES: readonly Scene[] = [
   { name: 'get while writing', way: 'get', place: 'tables', cacheShare: 3, isWritten: true },
 ]
 
-/** A worker that reads. */
-class Thread {
-  readonly #worker: Worker
-
-  constructor(data: ThreadData) {
-    this.#worker = new Worker(new URL('./macro/thread-reader.js', import.meta.url), {
-      workerData: data,
-    })
-  }
-
-  async obey(order: ThreadOrder): Promise<ThreadResult | undefined> {
-    const answer = once(this.#worker, 'message')
-    this.#worker.postMessage(order)
-    return (await answer)[0]
-  }
-
-  async end(): Promise<void> {
-    await this.#worker.terminate()
-  }
-}
-
 const median = (values: readonly number[]): number =>
   [...values].sort((a, b) => a - b)[values.length >> 1] as number
 
@@ -131,7 +109,7 @@ interface Round {
 }
 
 async function runRound(
-  threads: readonly Thread[],
+  threads: readonly AttachedThread[],
   way: ReadWay,
   operations: number,
 ): Promise<Round> {
@@ -157,7 +135,7 @@ async function runRound(
 async function runScene(
   folder: string,
   scene: Scene,
-  pool: readonly Thread[],
+  pool: readonly AttachedThread[],
   options: ThreadsOptions,
 ): Promise<ThreadsFigure[]> {
   const tree = await openScene(folder, scene, options.num)
@@ -214,7 +192,7 @@ export async function runThreads(options: ThreadsOptions): Promise<ThreadsFigure
   const pool = Array.from(
     { length: count },
     (_, number) =>
-      new Thread({
+      new AttachedThread({
         number,
         num: options.num,
         keySize: 16,

@@ -32,6 +32,7 @@ const READS: Readonly<Record<string, readonly [benchmark: string, ...flags: stri
   seekrandom: ['seekrandom', `--seek_nexts=${SEEK_STEPS}`],
   multiget: ['multireadrandom', '--multiread_batched', `--batch_size=${MULTIGET_KEYS}`],
   readwhilewriting: ['readwhilewriting'],
+  readrandomwriterandom: ['readrandomwriterandom', '--readwritepercent=50'],
 }
 
 export class NativeRocks implements Contestant {

@@ -22,7 +22,8 @@ const PICTURES = {
   'peers-read': {
     title: 'reads of single keys',
     workloads: [
-      ...['readrandom', 'readmissing', 'multiget', 'readrandom-small-cache', 'readwhilewriting'],
+      ...['readrandom', 'readmissing', 'multiget', 'readrandom-small-cache'],
+      ...['readwhilewriting', 'readrandomwriterandom'],
     ],
   },
   'peers-scan': { title: 'scans', workloads: ['readseq', 'readreverse', 'seekrandom'] },

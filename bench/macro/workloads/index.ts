@@ -5,6 +5,7 @@ import { fillrandom, fillrandomPlain, fillseq, overwrite } from './fill.js'
 import { compact, flush, open } from './maintenance.js'
 import { mergerandom } from './merges.js'
 import * as point from './point-reads.js'
+import { readrandomwriterandom } from './read-random-write-random.js'
 import { readwhilewriting } from './read-while-writing.js'
 import { readerThreads } from './reader-threads.js'
 import { prefixscan, readreverse, readseq, seekrandom } from './scans.js'
@@ -20,7 +21,9 @@ export const WORKLOADS: readonly Workload[] = [
   ...[point.readrandom, point.readmissing, point.readhot, point.multiget],
   ...[readseq, readreverse, seekrandom, prefixscan, open, point.readrandomSmallCache],
   ...THREADS.map(readerThreads),
-  ...[readwhilewriting, overwrite, ...YCSB, deleterandom, deleterange],
+  ...[readrandomwriterandom, overwrite, ...YCSB, deleterandom, deleterange],
+  // How many values it leaves changed is chance.
+  readwhilewriting,
 ]
 
 /** Any number of reader threads has its name. */

@@ -1,30 +1,20 @@
 /** Random gets by several threads at once, each attached to the one tree. An operation is a get of any of them. */
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import type { SharedTree, VarveError } from '../../../src/main/index.js'
+import { AttachedThread } from '../attached-thread.js'
 import { Random } from '../key-space.js'
 import { type Measurement, Meter } from '../meter.js'
 import type { Store } from '../stores/store.js'
-import type { ThreadData, ThreadOrder, ThreadResult } from '../thread-reader.js'
+import type { ThreadOrder } from '../thread-reader.js'
 import { check, type Job, type Workload } from './workload.js'
-
-const SCRIPT = new URL('../thread-reader.js', import.meta.url)
-
-async function obey(worker: Worker, order: ThreadOrder): Promise<ThreadResult | undefined> {
-  const answer = once(worker, 'message')
-  worker.postMessage(order)
-  return (await answer)[0]
-}
 
 async function run(name: string, threads: number, job: Job): Promise<Measurement[]> {
   const { store, space, ledger, num, reads, seed } = job
-  const workers = Array.from({ length: threads }, (_, number) => {
+  const pool = Array.from({ length: threads }, (_, number) => {
     const { keyBytes: keySize, valueBytes: valueSize } = space
-    const workerData: ThreadData = { number, num, keySize, valueSize, seed, order: 'sequential' }
-    return new Worker(SCRIPT, { workerData, execArgv: [] })
+    return new AttachedThread({ number, num, keySize, valueSize, seed, order: 'sequential' })
   })
   const read: ThreadOrder = { kind: 'read', way: 'get', operations: reads }
-  const all = (order: ThreadOrder) => Promise.all(workers.map((worker) => obey(worker, order)))
+  const all = (order: ThreadOrder) => Promise.all(pool.map((thread) => thread.obey(order)))
   try {
     await all({ kind: 'attach', handle: store.share?.() as SharedTree })
     // Code is compiled for each thread.
@@ -42,12 +32,12 @@ async function run(name: string, threads: number, job: Job): Promise<Measurement
     await all({ kind: 'detach' })
     return [check(row, checksum)]
   } finally {
-    await Promise.all(workers.map((worker) => worker.terminate()))
+    await Promise.all(pool.map((thread) => thread.end()))
   }
 }
 
 /** Not every Node lets threads attach, nor every engine. */
-function isShared(store: Store): boolean {
+export function isShared(store: Store): boolean {
   try {
     return store.share?.() !== undefined
   } catch (error) {
