@@ -32,7 +32,7 @@ async function write({ store, space, num }: Job, random: Random, end: AbortSigna
   return count
 }
 
-/** @throws where a read found anything but the value from before or the one written meanwhile, or where nothing was written */
+/** @throws where a read found anything but the value from before or the one written since, or where nothing was written */
 function checkReads({ space, ledger, num }: Job, { tastes }: ThreadResult, writes: number): void {
   const random = new Random(1)
   for (const found of tastes ?? []) {
