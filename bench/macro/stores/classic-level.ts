@@ -53,13 +53,13 @@ export const classicLevel: StoreKind = {
       get: (key) => level.getSync(key),
       multiGet: (keys) => level.getMany(keys),
       async scan({ from, to, isReverse = false, limit }, visit) {
-        const rows = level.iterator({
-          ...(from === undefined ? {} : { gte: from }),
-          ...(to === undefined ? {} : { lt: to }),
-          ...(limit === undefined ? {} : { limit }),
+        const range: { reverse: boolean; gte?: Buffer; lt?: Buffer; limit?: number } = {
           reverse: isReverse,
-        })
-        for await (const [key, value] of rows) visit(key, value)
+        }
+        if (from !== undefined) range.gte = from
+        if (to !== undefined) range.lt = to
+        if (limit !== undefined) range.limit = limit
+        for await (const [key, value] of level.iterator(range)) visit(key, value)
       },
       drain: write,
       async compact() {

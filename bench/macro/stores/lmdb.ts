@@ -38,12 +38,15 @@ export const lmdb: StoreKind = {
       multiGet: (keys) => db.getMany(keys),
       scan({ from, to, isReverse = false, limit }, visit) {
         // Backwards it starts at the upper end.
-        const bounds = isReverse ? { start: to, end: from } : { start: from, end: to }
-        const range = Object.fromEntries(
-          Object.entries({ ...bounds, limit }).filter(([, value]) => value !== undefined),
-        )
-        for (const { key, value } of db.getRange({ ...range, reverse: isReverse }))
-          visit(key, value)
+        const start = isReverse ? to : from
+        const end = isReverse ? from : to
+        const range: { reverse: boolean; start?: Buffer; end?: Buffer; limit?: number } = {
+          reverse: isReverse,
+        }
+        if (start !== undefined) range.start = start
+        if (end !== undefined) range.end = end
+        if (limit !== undefined) range.limit = limit
+        for (const { key, value } of db.getRange(range)) visit(key, value)
       },
       async drain() {
         await last

@@ -63,11 +63,12 @@ export const rocksdbPackage: StoreKind = {
         }),
       multiGet: (keys) => does((done) => db.getMany(keys, done)),
       async scan({ from, to, isReverse = false, limit = -1 }, visit) {
-        const rows = db.iterator({
-          ...(from === undefined ? {} : { gte: from }),
-          ...(to === undefined ? {} : { lt: to }),
+        const range: { gte?: Buffer; lt?: Buffer } & Record<string, unknown> = {
           ...{ limit, reverse: isReverse, keyAsBuffer: true, valueAsBuffer: true },
-        })
+        }
+        if (from !== undefined) range.gte = from
+        if (to !== undefined) range.lt = to
+        const rows = db.iterator(range)
         await new Promise<void>((resolve, reject) => {
           const take = (): void =>
             rows.next((error, key, value) => {

@@ -53,12 +53,9 @@ export const varve: StoreKind = {
       get: (key) => tree.get(key),
       multiGet: (keys) => tree.multiGet(keys),
       scan({ from, to, isReverse = false, limit }, visit) {
-        const bounds = {
-          ...(from === undefined ? {} : { gte: from }),
-          ...(to === undefined ? {} : { lt: to }),
-          ...(limit === undefined ? {} : { limit }),
-        }
-        for (const [key, value] of tree.range({ ...bounds, reverse: isReverse })) visit(key, value)
+        // Spelled out, here and in the other stores: spreads cost as much as a short scan.
+        const options = { gte: from, lt: to, limit, reverse: isReverse }
+        for (const [key, value] of tree.range(options)) visit(key, value)
       },
       async bulk(rows) {
         await tree.bulkIngest(rows, { sorted: true })
