@@ -189,6 +189,45 @@ t.test('long runs of equal heads', async (t) => {
 })
 
 t.test(
+  'blocks and indexes of every length up to where heads are counted, and of lengths beyond',
+  async (t) => {
+    const wrong: string[] = []
+    const lengths = [...Array.from({ length: 140 }, (_, i) => i + 1), 255, 256, 257, 600, 2000]
+    for (const count of lengths) {
+      // Heads that differ in their upper half, in their lower half, and some that are alike.
+      const numbers = new Set<number>()
+      while (numbers.size < count) numbers.add(random.below(random.pick([2 ** 16, 2 ** 32])))
+      const keys = [...numbers]
+        .sort((a, b) => a - b)
+        .map((number) => {
+          const key = Buffer.alloc(9, 5)
+          key.writeUInt32BE(number, 4)
+          key.writeUInt32BE(number >>> 8, 0)
+          return key as Uint8Array
+        })
+      const entries = keys.map((key): Version => ({ key, seqno: 1, kind: KIND_VALUE, value: key }))
+      const blocks = keys.map(
+        (endKey, i): IndexedBlock => ({ endKey, seqno: 1, offset: i, size: 1 }),
+      )
+      const sought = neighbours(random.chance(0.5) ? keys : keys.slice(-40))
+      memory.bytes.set(encodeResidentBlock(entries), target)
+      for (const key of sought) {
+        memory.bytes.set(key, keyPlace)
+        const found = kernel.resident_search_at(target, keyPlace, key.length, ANY_SEQNO)
+        if (found !== searchEntries(entries, key)) wrong.push(`block of ${count}`)
+      }
+      memory.bytes.set(encodeResidentIndex(blocks), target)
+      for (const key of sought) {
+        memory.bytes.set(key, keyPlace)
+        const found = kernel.index_search_at(target, keyPlace, key.length, ANY_SEQNO)
+        if (found !== searchIndex(blocks, key)) wrong.push(`index of ${count}`)
+      }
+    }
+    t.strictSame(wrong, [])
+  },
+)
+
+t.test(
   'index bodies become the resident indexes of the twin, and are searched alike',
   async (t) => {
     let wrong = 0

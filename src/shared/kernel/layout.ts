@@ -429,6 +429,8 @@ export const MEMTABLE_ID = 32
  * takes it back, for good, before another thread learns of the memtable.
  */
 export const MEMTABLE_REUSES_NODES = 36
+/** u64: the lowest seqno, all ones while empty. Reads at or below it pass by; seldom written, since seqnos ascend. */
+export const MEMTABLE_SEQNO_MIN = 40
 // The lines behind it: written by every insert, exact for the writer, a moment late for others.
 /** u32: where the next entry's header will begin. */
 export const MEMTABLE_ARENA_TOP = 64
@@ -444,8 +446,6 @@ export const MEMTABLE_KEY_COUNT = 80
 export const MEMTABLE_KIND_COUNTS = 84
 export const MEMTABLE_TOMBSTONE_COUNT = 88
 export const MEMTABLE_WEAK_TOMBSTONE_COUNT = 92
-/** u64: the lowest seqno, all ones while empty. */
-export const MEMTABLE_SEQNO_MIN = 104
 /** u64: the highest seqno, 0 while empty. */
 export const MEMTABLE_SEQNO_MAX = 112
 /** u64: the key lengths of all entries, summed. */

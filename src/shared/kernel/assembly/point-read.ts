@@ -14,6 +14,7 @@ import {
   INDEX_RECORD_OFFSET,
   INDEX_RECORD_SIZE,
   KIND_VALUE,
+  MEMTABLE_SEQNO_MIN,
   READ_ABSENT,
   READ_BYTES,
   READ_CACHE,
@@ -349,9 +350,13 @@ function ask_memtables(read: usize, state: usize, key: usize, keyLength: i32): b
   const count = load<i32>(state, STATE_MEMTABLE_COUNT)
   const memtables = <usize>load<u32>(state, STATE_MEMTABLES)
   const seqno = load<u64>(read, READ_SEQNO)
-  const hash = memtable_hash(key, keyLength)
+  let hash: u64 = 0
   for (let i = 0; i < count; i++) {
     const memtable = <usize>load<u32>(memtables + (<usize>i << 2))
+    // All that it holds is later than the read, or it is empty, as after each rotation: no miss of its hash table is spent.
+    // Whoever sees a write's seqno as visible sees this field as that write left it, or lower.
+    if (load<u64>(memtable, MEMTABLE_SEQNO_MIN) >= seqno) continue
+    if (hash == 0) hash = memtable_hash(key, keyLength)
     const entry = memtable_get_hashed(memtable, hash, key, keyLength, seqno)
     if (entry == 0) continue
     store<u32>(read, 1, READ_FOUND)
