@@ -33,6 +33,7 @@ import {
 } from '../layout'
 import {
   checked_varint_length,
+  common_prefix,
   copy_bytes,
   equal_bytes,
   read_varint,
@@ -114,9 +115,14 @@ function body_varint_length(at: usize, end: usize): i32 {
 function body_varint(at: usize, length: i32): u64 {
   if (length == 1) return <u64>load<u8>(at)
   if (length > 8) return read_varint(at)
-  // Seven bits of each byte move together: pairs, then fours, then all.
-  let word = load<u64>(at) & (u64.MAX_VALUE >> <u64>(64 - (length << 3)))
-  word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1)
+  return join_bits(load<u64>(at) & (u64.MAX_VALUE >> <u64>(64 - (length << 3))))
+}
+
+// @ts-ignore: decorator
+/** The value of a varint of 8 bytes at most. Seven bits of each byte move together: pairs, then fours, then all. */
+@inline
+function join_bits(varint: u64): u64 {
+  let word = (varint & 0x007f_007f_007f_007f) | ((varint & 0x7f00_7f00_7f00_7f00) >> 1)
   word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2)
   return (word & 0x0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4)
 }
@@ -283,6 +289,141 @@ function skip(at: usize): usize {
   return at + 1
 }
 
+// @ts-ignore: decorator
+/** The first 8 bytes of a key of as many, as head64: one instruction turns them round. */
+@inline
+function long_head(key: usize): u64 {
+  const bytes = v128.load_zero<u64>(key)
+  return v128.extract_lane<u64>(v128.shuffle<u8>(bytes, bytes, 7, 6, 5, 4, 3, 2, 1, 0, 8, 9, 10, 11, 12, 13, 14, 15), 0)
+}
+
+/** The ends of varints in a word: the highest bit of each byte that does not go on. */
+// @ts-ignore: decorator
+@inline
+function varint_ends(word: u64): u64 {
+  return ~word & MORE
+}
+
+// @ts-ignore: decorator
+/** All bits up to the lowest one that is set. */
+@inline
+function up_to(bit: u64): u64 {
+  return bit ^ (bit - 1)
+}
+
+/**
+ * {@link resident_index_convert} for what an index is nearly always: every entry a head, handles of 7 bytes at most, such
+ * seqnos, keys of 8 to 127 bytes. It checks the same. 0 where it does not get through, whatever the reason: then the other
+ * way does it, or says what is wrong. It reads up to 15 bytes behind an entry, which the trailer has.
+ *
+ * A large index is most of what opening a table takes, so that this is a loop of few instructions, and each entry is
+ * looked for where the list of heads has it, not where the one before ended: a processor can have several at once.
+ */
+function convert_usual_index(
+  body: usize,
+  entriesEnd: i32,
+  trailer: usize,
+  target: usize,
+  capacity: i32,
+  handleMin: u64,
+  handleMax: u64,
+): i32 {
+  const count = load<u32>(trailer, 27)
+  const end = body + <usize>entriesEnd
+  const limit = target + <usize>capacity
+  const step = <usize>load<u8>(trailer, 1)
+  let place = body + load<u32>(trailer, 6)
+  const prefix = usual_prefix(body, trailer, end)
+  if (prefix < 0) return 0
+  const prefixBits: u64 = prefix == 0 ? 0 : u64.MAX_VALUE >> <u64>(64 - (min(prefix, 8) << 3))
+  let heads = target + INDEX_HEADS
+  let record = heads + (<usize>count << 3)
+  let out = record + <usize>count * INDEX_RECORD_BYTES
+  let at = body
+  const firstBits = load<u64>(key_place(body, end))
+  let previousKey: usize = 0
+  let previousLength = 0
+  let previousSeqno: u64 = 0
+  let previousEnd = handleMin
+  let previousHead: u64 = 0
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = body + (step == 2 ? <usize>load<u16>(place) : <usize>load<u32>(place))
+    place += step
+    if (entry != at || entry >= end) return 0
+    // Marker, offset, size.
+    const handle = load<u64>(entry)
+    const offsetEnds = varint_ends(handle) & ~<u64>0xff
+    const sizeEnds = offsetEnds & (offsetEnds - 1)
+    if ((handle & 0xff) != 0 || sizeEnds == 0) return 0
+    const offsetBits = up_to(offsetEnds)
+    const blockOffset = join_bits((handle & offsetBits) >> 8)
+    const blockSize = join_bits((handle & (up_to(sizeEnds) ^ offsetBits)) >> (ctz(offsetEnds) + 1))
+    // Seqno, key length.
+    const seqnoAt = entry + <usize>((ctz(sizeEnds) + 1) >> 3)
+    const word = load<u64>(seqnoAt)
+    const seqnoEnds = varint_ends(word)
+    if ((seqnoEnds & (MORE >> 8)) == 0) return 0
+    const seqnoEnd = ctz(seqnoEnds) + 1
+    const seqno = join_bits(word & up_to(seqnoEnds))
+    const keyLength = <i32>((word >> seqnoEnd) & 0xff)
+    const key = seqnoAt + <usize>(seqnoEnd >> 3) + 1
+    at = key + <usize>keyLength
+    if (keyLength < prefix + 8 || keyLength > 127 || at > end) return 0
+    if (blockOffset < previousEnd || blockSize == 0 || blockSize > 0x7fffffff) return 0
+    previousEnd = blockOffset + blockSize
+    if (previousEnd > handleMax || out + <usize>keyLength + 16 > limit) return 0
+    // Between two keys that share a prefix each does. Then a head that is above the last one tells the order.
+    if (((load<u64>(key) ^ firstBits) & prefixBits) != 0) return 0
+    const head = long_head(key + <usize>prefix)
+    if (prefix > 8 || head <= previousHead) {
+      if (i > 0 && !follows(key, keyLength, seqno, previousKey, previousLength, previousSeqno)) return 0
+    }
+    for (let copied = 0; copied < keyLength; copied += 16) v128.store(out + copied, v128.load(key + copied))
+    store<u64>(heads, head)
+    store<u64>(record, blockOffset, INDEX_RECORD_OFFSET)
+    store<u64>(record, seqno, INDEX_RECORD_SEQNO)
+    store<u32>(record, <u32>(out - target), INDEX_RECORD_KEY)
+    store<u32>(record, <u32>keyLength, INDEX_RECORD_KEY_LENGTH)
+    store<u64>(record, blockSize, INDEX_RECORD_SIZE)
+    previousKey = key
+    previousLength = keyLength
+    previousSeqno = seqno
+    previousHead = head
+    heads += 8
+    record += INDEX_RECORD_BYTES
+    out += <usize>keyLength
+  }
+  if (at != end) return 0
+  store<u32>(target, count, INDEX_COUNT)
+  store<u32>(target, <u32>prefix, INDEX_PREFIX_LENGTH)
+  store<u32>(target, <u32>(out - target), INDEX_BYTES)
+  store<u32>(target, 0, 12)
+  return <i32>(out - target)
+}
+
+/** The common prefix of the first and the last key of an index as {@link convert_usual_index} takes it, or -1. */
+function usual_prefix(body: usize, trailer: usize, end: usize): i32 {
+  const last = body + head_offset(trailer, body, load<u32>(trailer, 27) - 1)
+  if (last >= end) return -1
+  const first = key_place(body, end)
+  const other = key_place(last, end)
+  if (first == 0 || other == 0) return -1
+  const firstLength = <i32>load<u8>(first - 1)
+  return common_prefix(first, firstLength, other, <i32>load<u8>(other - 1))
+}
+
+/** Where the key of the head at `at` lies, behind its length of one byte, or 0. */
+function key_place(at: usize, end: usize): usize {
+  // Marker, offset, size, seqno, key length.
+  for (let i = 0; i < 5; i++) {
+    const length = body_varint_length(at, end)
+    if (length == 0) return 0
+    at += <usize>length
+  }
+  if (at >= end || <usize>load<u8>(at - 1) > end - at) return 0
+  return at
+}
+
 /**
  * Converts an index block body into a resident index at `target`. Every handle must lie in [handleMin, handleMax).
  * `scratch` takes 16 bytes. Returns its size, BLOCK_NO_SPACE, or an error.
@@ -304,6 +445,10 @@ export function resident_index_convert(
   const end = body + <usize>entriesEnd
   const limit = target + <usize>capacity
   if (INDEX_HEADS + <u64>count * (8 + INDEX_RECORD_BYTES) > <u64>capacity) return BLOCK_NO_SPACE
+  if (!CUSTOM_ORDER && interval == 1 && count > 1) {
+    const bytes = convert_usual_index(body, entriesEnd, trailer, target, capacity, <u64>handleMin, <u64>handleMax)
+    if (bytes > 0) return bytes
+  }
   const records = target + INDEX_HEADS + (<usize>count << 3)
   let out = records + <usize>count * INDEX_RECORD_BYTES
   let at = body
