@@ -20,7 +20,12 @@ export function* jobSteps(shared: SharedMemory, fs: FileSystem, job: Job, code: 
 }
 
 /** A job from beginning to end. The thread stands still where the job's pace asks for it: never on main. */
-export function runJob(shared: SharedMemory, fs: FileSystem, job: Job, code: JobCode): JobResult {
+export async function runJob(
+  shared: SharedMemory,
+  fs: FileSystem,
+  job: Job,
+  code: JobCode,
+): Promise<JobResult> {
   const pace = paceOf(shared, job)
   const steps = jobSteps(shared, fs, job, code)
   for (;;) {
@@ -28,6 +33,7 @@ export function runJob(shared: SharedMemory, fs: FileSystem, job: Job, code: Job
     const changes = pace?.changes ?? 0
     const step = steps.next()
     if (step.done === true) return step.value
-    if (step.value > 0) pace?.wait(step.value, changes)
+    if (typeof step.value !== 'number') await step.value
+    else if (step.value > 0) pace?.wait(step.value, changes)
   }
 }

@@ -23,7 +23,7 @@ const fs = new StdFileSystem()
 export default async function run({ memory, job }: WorkerTask): Promise<WorkerAnswer> {
   try {
     const code = await loadJobCode(job.code)
-    return { result: runJob(new SharedMemory(memory), fs, job, code) }
+    return { result: await runJob(new SharedMemory(memory), fs, job, code) }
   } catch (error) {
     return { error: encodeError(error) }
   }

@@ -82,9 +82,9 @@ export interface MergeRules {
 
 /**
  * A job under way: it may be left between two steps, and its result is what it returns. Each step tells for how many
- * milliseconds the thread is to stand still before the next one, mostly 0.
+ * milliseconds the thread is to stand still before the next one, mostly 0; or what to wait for, which never rejects.
  */
-export type JobSteps = Generator<number, JobResult, undefined>
+export type JobSteps = Generator<number | Promise<void>, JobResult, undefined>
 
 /** Builds the MERGE structure over `inputs`, each on its first entry of the slice; its address. */
 function buildMerge(
@@ -245,6 +245,8 @@ export function* writeMerged(
       } else if (event === EVENT_HASHES_FULL) {
         output.writer.cutFilter()
       }
+      const wait = output.takeWait()
+      if (wait !== undefined) yield wait
       // Between two blocks: the one moment at which a job can be stopped, and stands still.
       let waitMs = context.waitMs
       do {
@@ -256,7 +258,7 @@ export function* writeMerged(
     count()
     const nextKey = topKey(context, merge)
     filter?.finish()
-    const tables = output.finish()
+    const tables = yield* output.finish()
     const entriesDropped = shared.getU64(compaction + COMPACTION_ENTRIES_DROPPED)
     return {
       tables,
@@ -268,6 +270,7 @@ export function* writeMerged(
       foldFailure: folder?.failure,
     }
   } catch (error) {
+    yield output.settled()
     output.discard()
     throw error
   }

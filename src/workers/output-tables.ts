@@ -7,6 +7,7 @@
  *     from the beginning and the last one to the end of all keys (semantics.md 21.6, 36.1).
  * I3: a bound is a key that was written, or one with a zero byte behind it in the order of bytes. Where an order has no
  *     such bound, no table ends inside a range tombstone.
+ * I4: a table becomes durable while the next one is being written; `finish` gives them when all are, and their names.
  */
 import { assert } from '../shared/base/errors.js'
 import { type KeyOrder, successor } from '../shared/base/key-order.js'
@@ -15,7 +16,7 @@ import { normalizeRangeTombstones, type RangeTombstone } from '../shared/format/
 import type { OutputPlan } from '../shared/jobs/jobs.js'
 import { KIND_WEAK_TOMBSTONE } from '../shared/kernel/layout.js'
 import type { TableProposal } from '../shared/table/table-proposal.js'
-import { type TableEnding, TableWriter } from '../shared/table/table-writer.js'
+import { type FinishedTable, type TableEnding, TableWriter } from '../shared/table/table-writer.js'
 import type { ActorContext } from './actor-context.js'
 
 /** Index and filter of one table at most, in memory: a table ends early rather than grow past it. */
@@ -27,6 +28,8 @@ const TABLE_BYTES_MAX = 1024 * 1024 * 1024
 /** How range tombstones meet several outputs: flushed tables overlap and each take all; merged ones share. */
 export type TombstoneSharing = 'all in each' | 'clipped'
 
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 export class OutputTables {
   readonly writer: TableWriter
   readonly #context: ActorContext
@@ -35,6 +38,9 @@ export class OutputTables {
   readonly #sharing: TombstoneSharing
   readonly #done: TableProposal[] = []
   readonly #paths: string[] = []
+  /** Tables that were ended, while they become durable; never rejects. */
+  #ending: Promise<void> | undefined
+  #failure: { readonly error: unknown } | undefined
   /** Where the next output's responsibility begins; undefined before the first one. */
   #from: Uint8Array | undefined
   readonly #order: KeyOrder
@@ -72,6 +78,7 @@ export class OutputTables {
    * for a bound, or a range tombstone would have to be cut where the order has no bound to give (I3).
    */
   rotate(): boolean {
+    this.#requireSound()
     const { lastKey } = this.writer
     if (!this.#canCutBehind(lastKey)) return false
     this.#end(this.#order.isBytes ? successor(lastKey) : lastKey)
@@ -79,15 +86,31 @@ export class OutputTables {
     return true
   }
 
-  /** Ends the last table and makes the folder durable; all tables of the job. */
-  finish(): TableProposal[] {
+  /**
+   * What is to be waited for before the job goes on: the table before, at the end of the next one, or a turn of the event
+   * loop after a buffer was handed over. Undefined where nothing is. Never rejects.
+   */
+  takeWait(): Promise<void> | undefined {
+    if (this.#ending !== undefined && this.isFull) return this.#ending
+    return this.writer.takeHandOver() ? nextTurn() : undefined
+  }
+
+  /** Ends the last table and makes the folder durable; all tables of the job. What it gives meanwhile never rejects. */
+  *finish(): Generator<Promise<void>, readonly TableProposal[], undefined> {
     if (this.writer.itemCount > 0) this.#end(undefined)
     else if (this.#done.length === 0 && this.#tombstones.length > 0) this.#endWithSentinel()
     else this.writer.abandon()
-    if (this.#done.length > 0 && this.#plan.shape.syncMode !== 'none') {
-      this.#context.fs.syncDirectory(this.#plan.folder)
-    }
+    // Names and bytes at once: nobody knows of either before both are there.
+    if (this.#done.length > 0) yield this.#kept(this.#syncFolder())
+    yield this.settled()
+    this.#requireSound()
     return this.#done
+  }
+
+  /** Resolves when nothing is under way off the thread; never rejects. */
+  async settled(): Promise<void> {
+    await this.#ending
+    await this.writer.settled()
   }
 
   /** Gives the memory back, once all tables are there. */
@@ -95,7 +118,10 @@ export class OutputTables {
     this.writer.dispose()
   }
 
-  /** Removes every file of the job. What cannot be removed is an orphan, and goes at the next open. */
+  /**
+   * Removes every file of the job. What cannot be removed is an orphan, and goes at the next open. REQUIRES: nothing is
+   * under way.
+   */
   discard(): void {
     this.writer.dispose()
     for (const path of this.#paths) {
@@ -128,12 +154,42 @@ export class OutputTables {
   #end(until: Uint8Array | undefined): void {
     const { createdAtNs } = this.#plan
     if (this.#sharing === 'all in each') {
-      this.#done.push(this.writer.finish({ rangeTombstones: this.#tombstones, createdAtNs }))
+      this.#add(this.writer.finish({ rangeTombstones: this.#tombstones, createdAtNs }))
       return
     }
     const pieces = this.#clip(until)
-    this.#done.push(this.writer.finish(this.#endingOf(pieces)))
+    this.#add(this.writer.finish(this.#endingOf(pieces)))
     this.#from = until
+  }
+
+  #add({ table, ended }: FinishedTable): void {
+    this.#done.push(table)
+    const both = Promise.all([this.#ending, this.#kept(ended)])
+    const ending = both.then(() => {
+      if (this.#ending === ending) this.#ending = undefined
+    })
+    this.#ending = ending
+  }
+
+  async #syncFolder(): Promise<void> {
+    const { folder, shape } = this.#plan
+    const { fs } = this.#context
+    if (shape.syncMode === 'none') return
+    if (fs.syncDirectoryLater === undefined) fs.syncDirectory(folder)
+    else await fs.syncDirectoryLater(folder)
+  }
+
+  /** The same, but what it fails with is kept. */
+  async #kept(work: Promise<void>): Promise<void> {
+    try {
+      await work
+    } catch (error) {
+      this.#failure ??= { error }
+    }
+  }
+
+  #requireSound(): void {
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   /** Parts of the range tombstones inside the responsibility at hand. */
@@ -209,7 +265,7 @@ export class OutputTables {
       lowest.end,
     )
     const min = (this.#tombstones[0] as RangeTombstone).start
-    this.#done.push(
+    this.#add(
       this.writer.finish({
         rangeTombstones: this.#tombstones,
         keyRange: { min, max: this.#limited(max) },

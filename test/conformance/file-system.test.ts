@@ -109,6 +109,29 @@ for (const [name, open] of factories) {
       await t.rejects(fs.copyLater(`${root}/none`, `${root}/c`, 'normal'), { code: 'VARVE_IO' })
     })
 
+    t.test('writes and syncs off the thread, in the order of the calls', async (t) => {
+      const { fs, root } = open()
+      const file = fs.create(`${root}/a`)
+      if (file.writeLater === undefined || file.syncLater === undefined) return
+      const first = file.writeLater(new Uint8Array(100_000).fill(65))
+      file.write(bytes('in between'))
+      const second = file.writeLater(bytes('last'))
+      await Promise.all([first, second])
+      await file.syncLater('normal')
+      await fs.syncDirectoryLater?.(root)
+      const left = file.writeLater(bytes(', and closed meanwhile'))
+      file.close()
+      await left
+      t.equal(
+        content(fs, `${root}/a`),
+        `${'A'.repeat(100_000)}in betweenlast, and closed meanwhile`,
+      )
+      await t.rejects(file.writeLater(bytes('x')), { code: 'VARVE_CLOSED' })
+      await t.rejects(file.syncLater('normal'), { code: 'VARVE_CLOSED' })
+      const missing = fs.syncDirectoryLater?.(`${root}/none`)
+      if (missing !== undefined) await t.rejects(missing, { code: 'VARVE_IO' })
+    })
+
     t.test('creates exclusively', async (t) => {
       const { fs, root } = open()
       put(fs, `${root}/a`, 'one')

@@ -33,7 +33,10 @@ export class LosingPool {
     for (;;) {
       if (this.stepsLeft-- <= 0) throw this.#loss(job)
       const step = steps.next()
-      if (step.done !== true) continue
+      if (step.done !== true) {
+        if (typeof step.value !== 'number') await step.value
+        continue
+      }
       // All is written, and the answer does not arrive.
       if (this.stepsLeft-- <= 0) throw this.#loss(job)
       return step.value

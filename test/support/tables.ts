@@ -85,7 +85,12 @@ export function writeTable(
   writer.start(id, path)
   for (const version of versions) addVersion(workspace, writer, version)
   const none: readonly RangeTombstone[] = []
-  const proposal = writer.finish({ rangeTombstones: none, createdAtNs: 0n, ...ending })
+  // Nothing in memory is under way when it has returned.
+  const { table: proposal } = writer.finish({
+    rangeTombstones: none,
+    createdAtNs: 0n,
+    ...ending,
+  })
   writer.dispose()
   return { bytes: readWhole(fs, path), proposal }
 }

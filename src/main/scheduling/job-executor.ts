@@ -28,7 +28,7 @@ type Actors = {
     fs: FileSystem,
     job: Job,
     code: JobCode,
-  ): Generator<number, JobResult, undefined>
+  ): Generator<number | Promise<void>, JobResult, undefined>
 }
 let actors: Promise<Actors> | undefined
 
@@ -72,7 +72,9 @@ export class InProcessExecutor implements JobExecutor {
       do {
         const step = steps.next()
         if (step.done === true) return step.value
-        if (step.value > 0) {
+        if (typeof step.value !== 'number') {
+          await step.value
+        } else if (step.value > 0) {
           // The pace of its tree holds it up; it looks again whether it is to stop.
           await setTimeout(step.value)
           break

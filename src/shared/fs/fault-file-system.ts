@@ -20,8 +20,8 @@ import type {
 
 /** A call that can fail. */
 export type FileOperation =
-  | Exclude<keyof FileSystem, 'kind' | 'readMany'>
-  | Exclude<keyof ReadableFile | keyof WritableFile, 'path' | 'close' | 'syncLater'>
+  | Exclude<keyof FileSystem, 'kind' | 'readMany' | 'syncDirectoryLater'>
+  | Exclude<keyof ReadableFile | keyof WritableFile, 'path' | 'close' | 'writeLater' | 'syncLater'>
 
 /** One call about to happen. */
 export interface FileCall {
@@ -187,6 +187,14 @@ export class FaultFileSystem implements FileSystem {
     this.call('syncDirectory', path, () => this.#inner.syncDirectory(path))
   }
 
+  /** Counted as a `syncDirectory`. */
+  async syncDirectoryLater(path: string): Promise<void> {
+    await this.call('syncDirectory', path, async () => {
+      if (this.#inner.syncDirectoryLater === undefined) this.#inner.syncDirectory(path)
+      else await this.#inner.syncDirectoryLater(path)
+    })
+  }
+
   lock(path: string): DirectoryLock {
     return this.call('lock', path, () => this.#inner.lock(path))
   }
@@ -240,6 +248,19 @@ class FaultWritableFile implements WritableFile {
       'write',
       this.path,
       () => this.#inner.write(bytes),
+      (fault) => this.#inner.write(bytes.subarray(0, fault.writtenBytes ?? 0)),
+    )
+  }
+
+  /** Counted as a `write`. */
+  async writeLater(bytes: Uint8Array): Promise<void> {
+    await this.#owner.call(
+      'write',
+      this.path,
+      async () => {
+        if (this.#inner.writeLater === undefined) this.#inner.write(bytes)
+        else await this.#inner.writeLater(bytes)
+      },
       (fault) => this.#inner.write(bytes.subarray(0, fault.writtenBytes ?? 0)),
     )
   }

@@ -48,14 +48,21 @@ export interface WritableFile {
   readonly path: string
   /** Appends all of `bytes`, or throws (and may then have written a part of them). */
   write(bytes: Uint8Array): void
+  /**
+   * The same off the calling thread: what is appended after the call goes behind it. `bytes` are the call's until it has
+   * ended; several may be under way. Where it is missing, {@link write} is called.
+   */
+  writeLater?(bytes: Uint8Array): Promise<void>
   /** Overwrites at `offset`, inside what has been written already (the manifest's head mirror). */
   writeAt(bytes: Uint8Array, offset: number): void
   /** Makes content and length durable. */
   sync(mode: SyncMode): void
   /**
-   * The same off the calling thread, for everything written before the call. Where it is missing, {@link sync} is called.
+   * The same off the calling thread, for every write that had ended before the call. Where it is missing, {@link sync} is
+   * called.
    */
   syncLater?(mode: SyncMode): Promise<void>
+  /** What is under way off the calling thread ends first. */
   close(): void
 }
 
@@ -141,6 +148,8 @@ export interface FileSystem {
   linkCount?(path: string): number
   /** Makes the entries of a folder durable: what was created, renamed and removed in it. */
   syncDirectory(path: string): void
+  /** The same off the calling thread. Where it is missing, {@link syncDirectory} is called. */
+  syncDirectoryLater?(path: string): Promise<void>
   /**
    * Takes the exclusive advisory lock on the file `path`, creating it: VARVE_LOCKED where another
    * holds it.

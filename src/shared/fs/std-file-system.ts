@@ -38,7 +38,7 @@ class StdFile {
   readonly path: string
   readonly #descriptor: number
   #isOpen = true
-  /** Reads under way in other threads; the descriptor stays open for them, or they would read another file's bytes. */
+  /** Calls under way in other threads; the descriptor stays open for them, or they would have another file's. */
   #pendingCount = 0
 
   constructor(path: string, descriptor: number) {
@@ -79,6 +79,9 @@ class StdFile {
 }
 
 const readFile = promisify(fs.read)
+const writeFile = promisify(fs.write)
+const syncFile = promisify(fs.fdatasync)
+const syncFolder = promisify(fs.fsync)
 
 class StdReadableFile extends StdFile implements ReadableFile {
   read(target: Uint8Array, offset: number): number {
@@ -139,15 +142,31 @@ class StdWritableFile extends StdFile implements WritableFile {
     attempt('sync', this.path, () => fs.fsyncSync(this.descriptor))
   }
 
-  async syncLater(_mode: SyncMode): Promise<void> {
-    const { descriptor } = this
-    await new Promise<void>((resolve, reject) => {
-      // The length of the file is made durable by it too; only times are not.
-      fs.fdatasync(descriptor, (error) => {
-        if (error === null) resolve()
-        else reject(ioError('sync', this.path, error))
+  async writeLater(bytes: Uint8Array): Promise<void> {
+    const offset = this.#end
+    this.#end += bytes.length
+    try {
+      await this.hold(async (descriptor) => {
+        let done = 0
+        while (done < bytes.length) {
+          const left = bytes.length - done
+          const { bytesWritten } = await writeFile(descriptor, bytes, done, left, offset + done)
+          if (bytesWritten === 0) throw new Error('the system wrote nothing')
+          done += bytesWritten
+        }
       })
-    })
+    } catch (error) {
+      throw ioError('write', this.path, error)
+    }
+  }
+
+  async syncLater(_mode: SyncMode): Promise<void> {
+    try {
+      // The length of the file is made durable by it too; only times are not.
+      await this.hold((descriptor) => syncFile(descriptor))
+    } catch (error) {
+      throw ioError('sync', this.path, error)
+    }
   }
 
   #writeAll(bytes: Uint8Array, offset: number): void {
@@ -339,6 +358,20 @@ export class StdFileSystem implements FileSystem {
         fs.closeSync(descriptor)
       }
     })
+  }
+
+  async syncDirectoryLater(path: string): Promise<void> {
+    if (process.platform === 'win32') return
+    try {
+      const descriptor = fs.openSync(path, 'r')
+      try {
+        await syncFolder(descriptor)
+      } finally {
+        fs.closeSync(descriptor)
+      }
+    } catch (error) {
+      throw ioError('sync folder', path, error)
+    }
   }
 
   lock(path: string): DirectoryLock {

@@ -1,24 +1,37 @@
 /**
- * Writes a table file front to back through one buffer in shared memory, hashing every byte on its way out.
+ * Writes a table file front to back through buffers in shared memory, hashing every byte on its way out. While one buffer
+ * is being filled, the others are on their way to the disk.
  *
- * The thread of the actor. The buffer serves one file after the other.
+ * The thread of the actor. The buffers serve one file after the other.
+ *
+ * I1: a buffer is filled again only when the write of what it held has ended.
  */
 import { DIGEST_BYTES } from '../base/checksum.js'
 import { assert } from '../base/errors.js'
-import type { WritableFile } from '../fs/file-system.js'
+import type { OutgoingFile } from '../fs/outgoing-file.js'
 import { XXH3_STATE_BYTES } from '../kernel/layout.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 
 /** Bytes gathered before a write: large enough that the system call is lost in it. */
 const BUFFER_BYTES = 1024 * 1024
 
+/** A buffer that has grown beyond it is not handed over: others would have to grow as well. */
+const BUFFER_BYTES_MAX = 2 * BUFFER_BYTES
+
+/** One that is filled, and two that are written: the thread looks for ended writes once a buffer. */
+const BUFFER_COUNT = 3
+
 export class FileSink {
   readonly #workspace: Workspace
-  readonly #buffer: GrowingBuffer
+  #buffer: GrowingBuffer
+  /** Buffers that hold nothing. Those that are neither here nor at hand are being written. */
+  readonly #spares: GrowingBuffer[] = []
   readonly #state: number
-  #file: WritableFile | undefined
+  #file: OutgoingFile | undefined
   #filled = 0
   #written = 0
+  #hasHandedOver = false
+  #bufferCount = 1
 
   constructor(workspace: Workspace) {
     this.#workspace = workspace
@@ -27,7 +40,7 @@ export class FileSink {
   }
 
   /** Starts a file. */
-  open(file: WritableFile): void {
+  open(file: OutgoingFile): void {
     this.#file = file
     this.#filled = 0
     this.#written = 0
@@ -39,10 +52,17 @@ export class FileSink {
     return this.#written + this.#filled
   }
 
+  /** True once after each buffer that was handed over: a turn of the event loop lets ended writes be noticed. */
+  takeHandOver(): boolean {
+    const has = this.#hasHandedOver
+    this.#hasHandedOver = false
+    return has
+  }
+
   /** Room for `bytes` more: its address. What was reserved before and not committed is void. */
   reserve(bytes: number): number {
     if (this.#filled + bytes > this.#buffer.capacity) {
-      this.flush()
+      this.#handOver()
       this.#buffer.reserve(bytes)
     }
     return this.#buffer.address + this.#filled
@@ -60,14 +80,10 @@ export class FileSink {
     this.commit(bytes.length)
   }
 
-  /** Hands what the buffer holds to the file. */
+  /** Writes what the buffer holds. */
   flush(): void {
-    if (this.#filled === 0) return
-    const { shared } = this.#workspace
-    shared.kernel.xxh3_128_update(this.#state, this.#buffer.address, this.#filled)
-    this.#file?.write(shared.view(this.#buffer.address, this.#filled))
-    this.#written += this.#filled
-    this.#filled = 0
+    const bytes = this.#take()
+    if (bytes !== undefined) this.#file?.write(bytes)
   }
 
   /** Writes the rest; XXH3-128 of the whole file. */
@@ -79,8 +95,50 @@ export class FileSink {
     return Uint8Array.from(shared.view(out, DIGEST_BYTES))
   }
 
+  /** REQUIRES: nothing of its files is under way. */
   dispose(): void {
     this.#buffer.dispose()
+    for (const buffer of this.#spares.splice(0)) buffer.dispose()
     this.#workspace.heap.free(this.#state)
+  }
+
+  /** Has what the buffer holds written, off the thread where another buffer can be filled meanwhile. */
+  #handOver(): void {
+    const next = this.#nextBuffer()
+    if (next === undefined) {
+      this.flush()
+      return
+    }
+    const bytes = this.#take()
+    const full = this.#buffer
+    this.#buffer = next
+    if (bytes === undefined) {
+      this.#spares.push(full)
+      return
+    }
+    this.#hasHandedOver = true
+    this.#file?.writeLater(bytes, () => this.#spares.push(full))
+  }
+
+  /** Undefined where all are being written, and for a buffer that one huge entry made large: there is one of those. */
+  #nextBuffer(): GrowingBuffer | undefined {
+    if (this.#file?.canWriteLater !== true || this.#buffer.capacity > BUFFER_BYTES_MAX)
+      return undefined
+    if (this.#spares.length === 0 && this.#bufferCount < BUFFER_COUNT) {
+      this.#bufferCount++
+      return new GrowingBuffer(this.#workspace.heap, BUFFER_BYTES)
+    }
+    return this.#spares.pop()
+  }
+
+  /** What the buffer holds, which is empty then; undefined for nothing. */
+  #take(): Uint8Array | undefined {
+    if (this.#filled === 0) return undefined
+    const { shared } = this.#workspace
+    const bytes = shared.view(this.#buffer.address, this.#filled)
+    shared.kernel.xxh3_128_update(this.#state, this.#buffer.address, this.#filled)
+    this.#written += this.#filled
+    this.#filled = 0
+    return bytes
   }
 }

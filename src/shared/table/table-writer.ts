@@ -6,7 +6,8 @@
  * {@link TableWriter.writerAddress} and {@link TableWriter.sumsAddress}, and come back here when a block is full.
  *
  * I1: a table with no entries is never written; one of range tombstones only holds a sentinel that the caller added.
- * I2: the file is durable when `finish` returns, unless its shape asks for no sync; its folder is the caller's to sync.
+ * I2: the file is durable when what `finish` gives has `ended`, unless its shape asks for no sync; its folder is the
+ *     caller's to sync.
  */
 import { assert } from '../base/errors.js'
 import { KEY_BYTES_MAX } from '../base/limits.js'
@@ -22,7 +23,8 @@ import {
 import { type BlockSeqnos, encodeSeqnoBounds } from '../format/seqno-bounds.js'
 import { encodeTableMeta, type TableMeta } from '../format/table-meta.js'
 import { type BlockZone, encodeZoneMap, zoneBytes } from '../format/zone-map.js'
-import type { FileSystem, SyncMode, WritableFile } from '../fs/file-system.js'
+import type { FileSystem, SyncMode } from '../fs/file-system.js'
+import { OutgoingFile } from '../fs/outgoing-file.js'
 import {
   BLOCK_TYPE_DATA,
   BLOCK_TYPE_FILTER,
@@ -95,6 +97,13 @@ export interface TableEnding {
   readonly createdAtNs: bigint
 }
 
+/** A table whose bytes are all known. */
+export interface FinishedTable {
+  readonly table: TableProposal
+  /** Resolves when the file is durable and closed. */
+  readonly ended: Promise<void>
+}
+
 export class TableWriter {
   /** The kernels' BLOCK_WRITER and TABLE_SUMS. */
   readonly writerAddress: number
@@ -108,7 +117,7 @@ export class TableWriter {
   readonly #index: IndexBuilder
   readonly #filter: FilterBuilder
   readonly #prefixes: PrefixFilterBuilder | undefined
-  #file: WritableFile | undefined
+  #file: OutgoingFile | undefined
   #id = 0
   #firstKey: Uint8Array = new Uint8Array(0)
   #blockCount = 0
@@ -185,7 +194,7 @@ export class TableWriter {
   /** Starts the table file `path`, which must not exist. */
   start(id: number, path: string): void {
     assert(this.#file === undefined, 'a table writer starts one table at a time')
-    this.#file = this.#fs.create(path)
+    this.#file = new OutgoingFile(this.#fs.create(path), this.shape.syncMode)
     this.#id = id
     this.#sink.open(this.#file)
     this.#builder.reset()
@@ -256,12 +265,15 @@ export class TableWriter {
     else this.#filter.cutLast(count, endKey, this.#prefixes.hashes)
   }
 
-  /** Completes the file and makes it durable. */
-  finish(ending: TableEnding): TableProposal {
+  /** Completes the file, and begins to make it durable; the next table may be started at once. */
+  finish(ending: TableEnding): FinishedTable {
     const file = this.#file
     assert(file !== undefined, 'finish follows start')
     assert(this.itemCount > 0, 'a table holds an entry')
     this.sealBlock()
+    // Nothing is written while the filter is built: the disk takes the blocks meanwhile.
+    this.#sink.flush()
+    file.syncSoon()
     this.#endFilter()
     const dataBytes = this.#sink.offset
     const sections: Section[] = [{ name: 'data', offset: 0, length: dataBytes }]
@@ -307,11 +319,8 @@ export class TableWriter {
     index.dispose()
     this.#sink.append(encodeArchiveEnd(sections, this.#sink.offset, this.#workspace.hasher))
     const checksum = this.#sink.finish()
-    const { syncMode } = this.shape
-    if (syncMode !== 'none') file.sync(syncMode)
-    file.close()
     this.#file = undefined
-    return {
+    const table: TableProposal = {
       id: this.#id,
       checksum,
       fileBytes: this.#sink.offset,
@@ -319,6 +328,17 @@ export class TableWriter {
       keyMin: meta.keyMin,
       keyMax: meta.keyMax,
     }
+    return { table, ended: file.end() }
+  }
+
+  /** Once after each buffer that left the thread: the event loop is to have a turn, in which writes end. */
+  takeHandOver(): boolean {
+    return this.#sink.takeHandOver()
+  }
+
+  /** Resolves when nothing of the table at hand is under way off the thread; never rejects. */
+  async settled(): Promise<void> {
+    await this.#file?.settled()
   }
 
   /** Gives up the table at hand: closes its file and removes it. */
@@ -326,10 +346,11 @@ export class TableWriter {
     const file = this.#file
     if (file === undefined) return
     this.#file = undefined
-    file.close()
+    file.abandon()
     this.#fs.remove(file.path)
   }
 
+  /** REQUIRES: nothing of its tables is under way. */
   dispose(): void {
     const { shared, heap } = this.#workspace
     this.abandon()
