@@ -76,6 +76,7 @@ const CONTRACT = [
   'merge_start',
   'point_read',
   'point_read_batch',
+  'point_read_begin',
   'range_set_build',
   'range_set_bytes_max',
   'range_set_scratch_bytes',

@@ -26,13 +26,8 @@ import {
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
   READ_GIVEN,
-  READ_HAS_HASH,
   READ_HASH,
   READ_KEY,
-  READ_KEY_LENGTH,
-  READ_RUN,
-  READ_SEQNO,
-  READ_STATE,
   READ_WANTED_KIND,
   READ_WANTED_OFFSET,
   READ_WANTED_SIZE,
@@ -124,17 +119,9 @@ export class PointReader {
 
   /** The first part of {@link find}: as far as memory goes. Returns what the kernel does. */
   begin(view: ReadView, keyLength: number, seqno: number): number {
-    const { shared } = this.#workspace
-    const read = this.#read
-    shared.setU32(read + READ_STATE, view.stateAddress)
-    shared.setU32(read + READ_KEY_LENGTH, keyLength)
-    shared.setU64(read + READ_SEQNO, seqno)
-    shared.setU32(read + READ_HAS_HASH, 0)
-    shared.setU32(read + READ_RUN, 0)
-    shared.setU32(read + READ_FOUND, 0)
-    shared.setU32(read + READ_GIVEN, 0)
     if (this.#saved !== 0) this.#releaseSaved()
-    return shared.kernel.point_read(read)
+    const { kernel } = this.#workspace.shared
+    return kernel.point_read_begin(this.#read, view.stateAddress, keyLength, seqno)
   }
 
   /**
@@ -184,10 +171,7 @@ export class PointReader {
   /** A copy of the value found last. */
   copyValue(): Buffer {
     if (this.resolved !== undefined) return Buffer.from(this.resolved)
-    const out = Buffer.allocUnsafe(this.valueLength)
-    const { buffer } = this.#workspace.shared
-    buffer.copy(out, 0, this.valueAddress, this.valueAddress + this.valueLength)
-    return out
+    return this.#workspace.shared.copy(this.valueAddress, this.valueLength)
   }
 
   dispose(): void {

@@ -136,6 +136,7 @@ export interface BlockKernel {
   compaction_run(compaction: number): number
   scan_run(scan: number): number
   point_read(read: number): number
+  point_read_begin(read: number, state: number, keyLength: number, seqno: number): number
   point_read_batch(
     reads: number,
     count: number,

@@ -35,6 +35,16 @@ export function equal_bytes(a: usize, b: usize, length: i32): bool {
   return true
 }
 
+// @ts-ignore: decorator
+/**
+ * Reads a byte for nothing but its cache line: what comes later finds it there, or on its way, and the line comes together
+ * with others that are wanted now.
+ */
+@inline
+export function touch(at: usize): void {
+  load<u8>(at)
+}
+
 /** How many leading bytes two keys share. */
 export function common_prefix(a: usize, aLength: i32, b: usize, bLength: i32): i32 {
   const length = min(aLength, bLength)

@@ -54,7 +54,7 @@ export { merge_open, merge_release, merge_seek, merge_start } from './merge-open
 export { run_cursor_advance, run_cursor_give, run_cursor_release, run_cursor_seek } from './run-cursor'
 export { compaction_run } from './compaction-stream'
 export { scan_run } from './scan'
-export { point_read, point_read_batch } from './point-read'
+export { point_read, point_read_batch, point_read_begin } from './point-read'
 export { compare_reverse } from './key-order'
 export { ribbon_contains_at, ribbon_validate } from './ribbon'
 export { ribbon_build, ribbon_scratch_bytes, ribbon_size_max } from './ribbon-build'

@@ -41,7 +41,6 @@ import {
   READ_WANTED_SIZE,
   READ_WANTED_TABLE,
   READ_WANTS_BLOCK,
-  RESIDENT_COUNT,
   RUN_BYTES,
   RUN_LEVEL,
   RUN_TABLES,
@@ -105,7 +104,7 @@ import {
 } from './memtable-entry'
 import { memtable_hash } from './memtable-hash'
 import { state_cover, state_has_ranges } from './range-cover'
-import { index_record, index_search, resident_entry, resident_search } from './resident-block'
+import { index_record, index_search, resident_find } from './resident-block'
 import { ribbon_contains } from './ribbon'
 import { xxh3_64 } from './xxh3'
 
@@ -133,7 +132,9 @@ function counters_of(read: usize): usize {
   return <usize>load<u32>(read, READ_COUNTERS)
 }
 
+// @ts-ignore: decorator
 /** A block of `table` at `offset`, of a WANTED_* kind, where the cache holds it; or 0. */
+@inline
 function find_block(read: usize, table: usize, kind: u32, offset: u64): usize {
   const cache = <usize>load<u32>(read, READ_CACHE)
   const cached = cache_find(cache, load<u32>(table, TABLE_OWNER), offset)
@@ -151,7 +152,9 @@ function want_block(read: usize, table: usize, kind: u32, record: usize): i32 {
   return READ_WANTS_BLOCK
 }
 
+// @ts-ignore: decorator
 /** The table of a run whose key range may hold the key, or 0. */
+@inline
 function covering_table(run: usize, key: usize, keyLength: i32): usize {
   const tables = <usize>load<u32>(run, RUN_TABLES)
   let low = 0
@@ -189,7 +192,9 @@ function note_filter(read: usize, isMaybe: bool): i32 {
   return READ_ABSENT
 }
 
+// @ts-ignore: decorator
 /** Asks one partition of a filter. An empty one excludes nothing; the loader stores its length in front. */
+@inline
 function ask_partition(read: usize, kind: u32, partition: usize): i32 {
   const isMaybe = load<u32>(partition) == 0 || filter_contains(kind, partition + 8, filter_hash(read))
   return note_filter(read, isMaybe)
@@ -214,18 +219,13 @@ function ask_filter(read: usize, table: usize, key: usize, keyLength: i32): i32 
 
 /** Books the entry of `block` as the best answer if it is the key's and newer than what was found. */
 function take_entry(read: usize, table: usize, block: usize, key: usize, keyLength: i32, seqno: u64): void {
-  const number = resident_search(block, key, keyLength, seqno)
-  if (number == load<i32>(block, RESIDENT_COUNT)) return
-  const entry = resident_entry(block, number)
+  const entry = resident_find(block, key, keyLength, seqno)
+  if (entry == 0) return
   let at = entry + 1
   const entrySeqno = read_varint(at) + load<u64>(table, TABLE_GLOBAL_SEQNO)
-  at = skip_varint(at)
-  const entryKeyLength = <i32>read_varint(at)
-  if (entryKeyLength != keyLength) return
-  at = skip_varint(at)
+  at = skip_varint(skip_varint(at))
   const valueLength = <u32>read_varint(at)
   at = skip_varint(at)
-  if (!equal_bytes(at, key, keyLength)) return
   if (load<u32>(read, READ_FOUND) != 0 && load<u64>(read, READ_FOUND_SEQNO) >= entrySeqno) return
   store<u32>(read, 1, READ_FOUND)
   store<u32>(read, <u32>load<u8>(entry), READ_FOUND_KIND)
@@ -417,6 +417,24 @@ export function point_read(read: usize): i32 {
   return load<u32>(read, READ_FOUND) != 0 ? present_unless_covered(read, state, key, keyLength) : READ_ABSENT
 }
 
+/** Starts the read at `read`, whose cache, counters and key are set, and does as {@link point_read}. */
+export function point_read_begin(read: usize, state: usize, keyLength: i32, seqno: f64): i32 {
+  store<i32>(read, keyLength, READ_KEY_LENGTH)
+  start_read(read, state, <u64>seqno)
+  return point_read(read)
+}
+
+// @ts-ignore: decorator
+@inline
+function start_read(read: usize, state: usize, seqno: u64): void {
+  store<u32>(read, <u32>state, READ_STATE)
+  store<u64>(read, seqno, READ_SEQNO)
+  store<u32>(read, 0, READ_HAS_HASH)
+  store<u32>(read, 0, READ_RUN)
+  store<u32>(read, 0, READ_FOUND)
+  store<u32>(read, 0, READ_GIVEN)
+}
+
 /**
  * Starts `count` reads that lie one behind the other at `reads`, with READ_KEY and READ_KEY_LENGTH set: each goes as far
  * as memory goes; READ_OUTCOME tells what became of it. Values that are found are copied to `out`, back to back, and
@@ -436,14 +454,9 @@ export function point_read_batch(
   let top: u32 = 0
   for (let i = 0; i < count; i++) {
     const read = reads + <usize>i * READ_BYTES
-    store<u32>(read, <u32>state, READ_STATE)
     store<u32>(read, <u32>cache, READ_CACHE)
     store<u32>(read, <u32>counters, READ_COUNTERS)
-    store<u64>(read, limit, READ_SEQNO)
-    store<u32>(read, 0, READ_HAS_HASH)
-    store<u32>(read, 0, READ_RUN)
-    store<u32>(read, 0, READ_FOUND)
-    store<u32>(read, 0, READ_GIVEN)
+    start_read(read, state, limit)
     const outcome = point_read(read)
     store<i32>(read, outcome, READ_OUTCOME)
     if (outcome != READ_PRESENT || load<u32>(read, READ_FOUND_KIND) != KIND_VALUE) continue

@@ -8,12 +8,13 @@ import {
   INDEX_RECORD_KEY,
   INDEX_RECORD_KEY_LENGTH,
   INDEX_RECORD_SEQNO,
+  RESIDENT_BYTES,
   RESIDENT_COUNT,
   RESIDENT_PREFIX_LENGTH,
   RESIDENT_SLOTS,
   RESIDENT_SLOT_BYTES,
 } from '../layout'
-import { common_prefix, read_varint, skip_varint } from './bytes'
+import { common_prefix, equal_bytes, read_varint, skip_varint, touch } from './bytes'
 import { compare_keys, order_head32, order_head64 } from './key-order'
 
 // @ts-ignore: decorator
@@ -123,8 +124,24 @@ export function resident_search(block: usize, key: usize, keyLength: i32, seqno:
   if (place != 0) return place < 0 ? 0 : count
   const head = order_head32(key + <usize>prefix, keyLength - prefix)
   let low = lower_bound32(block + RESIDENT_SLOTS, count, head)
+  return settle_run(block, low, count, head, key, keyLength, seqno)
+}
+
+/**
+ * The place of (key, seqno) among the entries from number `low` on that have this head: equal heads are settled by whole
+ * keys, in order; blocks with long runs of them take a second binary search.
+ */
+function settle_run(
+  block: usize,
+  first: i32,
+  count: i32,
+  head: u32,
+  key: usize,
+  keyLength: i32,
+  seqno: u64,
+): i32 {
   const slots = block + RESIDENT_SLOTS
-  // Equal heads are settled by whole keys, in order; blocks with long runs of them take a second binary search.
+  let low = first
   let high = low
   let width = 1
   while (high < count && load<u32>(slots + (<usize>high << 3)) == head) {
@@ -142,6 +159,37 @@ export function resident_search(block: usize, key: usize, keyLength: i32, seqno:
     }
   }
   return low
+}
+
+/** Among so many entries with equal heads a key is looked for one by one. */
+const RUN_SEARCHED_MIN = 4
+
+/**
+ * The address of the newest entry of `key` with a seqno below `seqno`, or 0. The common prefix is not looked at, whose
+ * bytes lie where no other byte is wanted: a key without it equals no entry.
+ */
+export function resident_find(block: usize, key: usize, keyLength: i32, seqno: u64): usize {
+  const count = <i32>load<u32>(block, RESIDENT_COUNT)
+  const prefix = <i32>load<u32>(block, RESIDENT_PREFIX_LENGTH)
+  const head = order_head32(key + <usize>prefix, keyLength - prefix)
+  const slots = block + RESIDENT_SLOTS
+  let low = lower_bound32(slots, count, head)
+  let end = low
+  while (end < count && end - low < RUN_SEARCHED_MIN && load<u32>(slots + (<usize>end << 3)) == head) end++
+  if (end - low == RUN_SEARCHED_MIN) {
+    low = settle_run(block, low, count, head, key, keyLength, seqno)
+    end = min(low + 1, count)
+  }
+  for (; low < end; low++) {
+    const entry = resident_entry(block, low)
+    // The end of the value comes from memory with its beginning.
+    touch(block + load<u32>(low + 1 < count ? slots + (<usize>low << 3) + 12 : block + RESIDENT_BYTES) - 1)
+    const lengths = resident_lengths(entry)
+    if (<i32>read_varint(lengths) != keyLength) continue
+    if (!equal_bytes(skip_varint(skip_varint(lengths)), key, keyLength)) continue
+    if (read_varint(entry + 1) < seqno) return entry
+  }
+  return 0
 }
 
 /** As {@link resident_search}, for callers outside: a seqno is a safe integer, and negative for "any". */
