@@ -22,6 +22,9 @@ import {
   BLOCK_TYPE_INDEX,
   CODEC_LZ4,
   CODEC_NONE,
+  INDEX_HEADS,
+  INDEX_RECORD_BYTES,
+  RESTART_TRAILER_BYTES,
 } from '../kernel/layout.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 import { type BlockPlace, blockError } from './block-errors.js'
@@ -35,6 +38,10 @@ const FRAME_OVERHEAD_BYTES = 34 + 71
 
 /** Parity at most doubles a block, but for tiny ones; more than this is no block. */
 const FRAME_BYTES_MAX = 2 * BLOCK_BYTES_MAX + FRAME_OVERHEAD_BYTES
+
+/** Marker, offset, size, seqno, key length and a byte of key. */
+const INDEX_ENTRY_BYTES_MIN = 6
+const INDEX_HEAD_BYTES = 8
 
 /** What a loader must know of a table to read its blocks. */
 export interface BlockSource {
@@ -104,6 +111,7 @@ export class BlockLoader {
     const place = this.#place(source, offset, size, 'index')
     this.#read(source, place, bytes)
     const plain = this.#plaintext(source, place, BLOCK_TYPE_INDEX, source.indexCompression)
+    this.#reserveIndex(plain)
     return this.#convert(place, (target, capacity) =>
       this.#workspace.shared.kernel.resident_index_convert(
         plain.address,
@@ -192,6 +200,19 @@ export class BlockLoader {
         this.#workspace.blockScratch,
       ),
     )
+  }
+
+  /**
+   * Makes room for a resident index whose keys share no bytes in the block, as nearly all are: a large one that does not fit
+   * would be converted in vain. What the block says of its count is taken only as far as its bytes can hold entries.
+   */
+  #reserveIndex({ address, length }: LoadedBlock): void {
+    if (length < RESTART_TRAILER_BYTES) return
+    const said = this.#workspace.shared.buffer.readUInt32LE(address + length - 4)
+    const count = Math.min(said, Math.floor(length / INDEX_ENTRY_BYTES_MIN))
+    const likely = INDEX_HEADS + count * (INDEX_HEAD_BYTES + INDEX_RECORD_BYTES) + length
+    if (likely > this.#resident.capacity && likely <= FRAME_BYTES_MAX)
+      this.#resident.reserve(likely)
   }
 
   /** Runs a conversion into the resident buffer, with more room as long as it asks for it. */
