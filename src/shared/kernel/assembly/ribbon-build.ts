@@ -21,15 +21,14 @@ import {
   BAND,
   BAND_BITS,
   blockBytes,
-  fingerprint,
   HEADER_BYTES,
   LAYER_BYTES,
   LAYERS_MAX,
-  rowBits,
   SEED_COUNT,
   SEED_SHIFT,
   startSlot,
 } from './ribbon-equation'
+import { FILLED_BYTES, fillBlock, SLOT_BITS } from './ribbon-fill'
 import { substituteBack } from './ribbon-solve'
 import { GROUPS_BYTES, sortByBlock, sortByOffset } from './ribbon-sort'
 
@@ -47,7 +46,7 @@ const FLAT_SPARE_SLOTS: u32 = 3
 const SEEDS_PER_SIZE: u32 = 8
 /**
  * Slots per hundred keys of a bumping layer. Fewer slots bump more and leave fewer empty: 97 is the
- * least size, 1.3 % over r bits, at 80 ns a key; 102 is 3.5 % over at 50 ns. Small filters need the
+ * least size, 1.3 % over r bits, at 46 ns a key; 102 is 3.5 % over at 32 ns. Small filters need the
  * former to stay under 5 %, as there every block of rounding counts.
  */
 const DENSE_COUNT_MAX: u32 = 16384
@@ -61,13 +60,9 @@ const SPARSE_SLOTS_PERCENT: u64 = 102
 const WASTE_SLOTS: u32 = 23
 const KEYS_PER_WASTE_SLOT: u32 = 400
 
-const FILLED_BYTES: usize = 256
-const EQUATION_IMPLIED: i32 = -1
-const EQUATION_REFUTED: i32 = -2
-
-// Scratch: groups of `sortByOffset` | slots filled by the current offset, 64 x u32 | of the layer
-// at work: rows, u64 a slot; values, u32 a slot; block ends, u32 a block | two lists of words, u64
-// a key.
+// Scratch: groups of `sortByOffset` | what `fillBlock` keeps | of the layer at work: 16 bytes a
+// slot; block ends, u32 a block | two lists of words, u64 a key | the words of one block, which may
+// be all.
 
 /** Blocks of the largest layer, and of all layers together, with room for a flat layer to grow. */
 function blocksMax(count: u32): u32 {
@@ -82,14 +77,8 @@ function rowsAt(scratch: usize): usize {
 
 // @ts-ignore: decorator
 @inline
-function valuesAt(scratch: usize, blocks: u32): usize {
-  return rowsAt(scratch) + (<usize>blocks << (BAND_BITS + 3))
-}
-
-// @ts-ignore: decorator
-@inline
 function endsAt(scratch: usize, blocks: u32): usize {
-  return valuesAt(scratch, blocks) + (<usize>blocks << (BAND_BITS + 2))
+  return rowsAt(scratch) + (<usize>blocks << (<usize>BAND_BITS + SLOT_BITS))
 }
 
 // @ts-ignore: decorator
@@ -99,9 +88,9 @@ function wordsAt(scratch: usize, count: u32): usize {
   return endsAt(scratch, blocks) + (<usize>blocks << 2)
 }
 
-/** Scratch for a build: about 32 bytes a key. */
+/** Scratch for a build: about 44 bytes a key. */
 export function ribbon_scratch_bytes(count: u32): u32 {
-  return <u32>wordsAt(0, count) + count * 16
+  return <u32>wordsAt(0, count) + count * 24
 }
 
 /**
@@ -113,78 +102,14 @@ export function ribbon_size_max(count: u32, width: u32): u32 {
 }
 
 /**
- * Adds one equation to the echelon form. RETURNS the slot it took, EQUATION_IMPLIED or
- * EQUATION_REFUTED. The loop is one chain of dependent loads and the build's main cost; hence the
- * running byte position.
- */
-// @ts-ignore: decorator
-@inline
-function addEquation(rows: usize, values: usize, start: u32, row: u64, value: u32): i32 {
-  let at = <usize>start << 3
-  let bits = row
-  let rest = value
-  while (true) {
-    const pivot = load<u64>(rows + at)
-    if (pivot == 0) break
-    bits ^= pivot
-    rest ^= load<u32>(values + (at >> 1))
-    if (bits == 0) return rest == 0 ? EQUATION_IMPLIED : EQUATION_REFUTED
-    const step = ctz<u64>(bits)
-    at += <usize>step << 3
-    bits >>= step
-  }
-  store<u64>(rows + at, bits)
-  store<u32>(values + (at >> 1), rest)
-  return <i32>(at >> 3)
-}
-
-/**
- * Adds the equations of one block, sorted by offset, until an offset's contradict. RETURNS the
- * count of words kept; the others begin with that offset's, and its equations have been taken out
- * again.
- */
-function fillBlock(scratch: usize, words: usize, count: u32, blocks: u32, width: u32): u32 {
-  const rows = rowsAt(scratch)
-  const values = valuesAt(scratch, blocks)
-  const filled = scratch + GROUPS_BYTES
-  const slots = blocks << BAND_BITS
-  let offset = BAND
-  let offsetFirst: u32 = 0
-  let filledEnd = filled
-  for (let i: u32 = 0; i < count; i++) {
-    const word = load<u64>(words + (<usize>i << 3))
-    const start = startSlot(word, slots)
-    if ((start & (BAND - 1)) != offset) {
-      offset = start & (BAND - 1)
-      offsetFirst = i
-      filledEnd = filled
-    }
-    const slot = addEquation(rows, values, start, rowBits(word), fingerprint(word, width))
-    if (slot >= 0) {
-      // At most 64: equations of one offset span 64 slots between them.
-      store<u32>(filledEnd, slot)
-      filledEnd += 4
-    } else if (slot == EQUATION_REFUTED) {
-      while (filledEnd > filled) {
-        filledEnd -= 4
-        const emptied = <usize>load<u32>(filledEnd)
-        store<u64>(rows + (emptied << 3), 0)
-        store<u32>(values + (emptied << 2), 0)
-      }
-      return offsetFirst
-    }
-  }
-  return count
-}
-
-/**
- * Fills the echelon form of a layer from its sorted words and writes its thresholds. RETURNS the
- * count of words bumped, now at the front of `sorted`; or RIBBON_FAILED where a flat layer would
+ * Fills the echelon form of a layer from its sorted words, by way of `placed` for each block, and
+ * writes its thresholds. RETURNS the count of words bumped, now at the front of `sorted`; or RIBBON_FAILED where a flat layer would
  * have to bump.
  */
 function fillLayer(
   scratch: usize,
   sorted: usize,
+  placed: usize,
   blocks: u32,
   width: u32,
   layer: usize,
@@ -192,21 +117,21 @@ function fillLayer(
 ): i32 {
   const ends = endsAt(scratch, blocks)
   const slots = blocks << BAND_BITS
-  memory.fill(rowsAt(scratch), 0, <usize>slots * 12)
+  const rows = rowsAt(scratch)
+  memory.fill(rows, 0, <usize>slots << SLOT_BITS)
   let bumpedEnd = sorted
   let first = sorted
   for (let block: u32 = 0; block < blocks; block++) {
     const end = sorted + (<usize>load<u32>(ends + (<usize>block << 2)) << 3)
-    const count = <u32>((end - first) >> 3)
-    sortByOffset(first, count, slots, scratch)
-    const kept = fillBlock(scratch, first, count, blocks, width)
+    const placedEnd = placed + (end - first)
+    sortByOffset(first, end, slots, scratch, placed)
+    const refuted = fillBlock(rows, scratch + GROUPS_BYTES, placed, placedEnd, slots, width)
     let threshold: u32 = 0
-    if (kept < count) {
+    if (refuted < placedEnd) {
       if (flat) return RIBBON_FAILED
-      const refuted = first + (<usize>kept << 3)
       threshold = (startSlot(load<u64>(refuted), slots) & (BAND - 1)) + 1
-      memory.copy(bumpedEnd, refuted, end - refuted)
-      bumpedEnd += end - refuted
+      memory.copy(bumpedEnd, refuted, placedEnd - refuted)
+      bumpedEnd += placedEnd - refuted
     }
     store<u8>(layer + block * blockBytes(width), <u8>threshold)
     first = end
@@ -256,6 +181,7 @@ export function ribbon_build(
   let input = hashes
   let sorted = wordsAt(scratch, count)
   let spare = sorted + (<usize>count << 3)
+  const placed = spare + (<usize>count << 3)
   let length: u32 = 0
   let index: u32 = 0
   for (let left = count; left > 0; index++) {
@@ -267,7 +193,7 @@ export function ribbon_build(
     while (true) {
       if (blocks > blocksMax(count) || blocks * stride > room - length) return RIBBON_NO_SPACE
       sortByBlock(input, left, seed, blocks, endsAt(scratch, blocks), sorted)
-      bumped = fillLayer(scratch, sorted, blocks, width, layer, flat)
+      bumped = fillLayer(scratch, sorted, placed, blocks, width, layer, flat)
       if (bumped >= 0) {
         const isLast = seed + 1 == SEEDS_PER_SIZE
         if (flat || isLast || !isWasteful(left, <u32>bumped, blocks)) break
@@ -275,7 +201,7 @@ export function ribbon_build(
       if (++seed == SEED_COUNT) return RIBBON_FAILED
       if (seed % SEEDS_PER_SIZE == 0) blocks += 1 + (blocks >> 4)
     }
-    substituteBack(rowsAt(scratch), valuesAt(scratch, blocks), blocks, width, layer)
+    substituteBack(rowsAt(scratch), blocks, width, layer)
     store<u32>(table + index * LAYER_BYTES, blocks | (seed << SEED_SHIFT))
     length += blocks * stride
     left = <u32>bumped

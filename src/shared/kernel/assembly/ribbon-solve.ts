@@ -4,6 +4,7 @@
  * to.
  */
 import { BAND, blockBytes } from './ribbon-equation'
+import { SLOT_BITS, SLOT_VALUE } from './ribbon-fill'
 
 /** The next solution bit of a column put in front of those after it. */
 // @ts-ignore: decorator
@@ -19,7 +20,6 @@ function solveSlot(after: u64, row: u64, value: u32): u64 {
  */
 export function substituteBack(
   rows: usize,
-  values: usize,
   blocks: u32,
   width: u32,
   layer: usize,
@@ -30,15 +30,15 @@ export function substituteBack(
     let after1: u64 = 0
     let after2: u64 = 0
     let after3: u64 = 0
-    let slot = <usize>blocks * BAND
+    let slot = rows + ((<usize>blocks * BAND) << SLOT_BITS)
     let words = layer + <usize>blocks * stride + 1 + ((<usize>column) << 3)
     for (let block = blocks; block > 0; block--) {
-      const first = slot - BAND
+      const first = slot - (<usize>BAND << SLOT_BITS)
       do {
-        slot--
+        slot -= 1 << SLOT_BITS
         // Bit 0 is the slot itself; what is left lines up with the bits after it.
-        const row = load<u64>(rows + (slot << 3)) >> 1
-        const value = load<u32>(values + (slot << 2)) >> column
+        const row = load<u64>(slot) >> 1
+        const value = load<u32>(slot, SLOT_VALUE) >> column
         after0 = solveSlot(after0, row, value)
         after1 = solveSlot(after1, row, value >> 1)
         after2 = solveSlot(after2, row, value >> 2)
