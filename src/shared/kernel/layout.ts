@@ -350,7 +350,9 @@ export const READ_FOUND_LEVEL = 92
 export const READ_FOUND_TABLE = 96
 /** Where the thread that reads counts (layout-metrics.ts); 0: nowhere. */
 export const READ_COUNTERS = 100
-export const READ_BYTES = 104
+/** Reads of a batch: 1 until the first data block, which is then wanted whether the cache holds it or not. */
+export const READ_STOPS = 104
+export const READ_BYTES = 112
 
 export const READ_ABSENT = 0
 export const READ_PRESENT = 1

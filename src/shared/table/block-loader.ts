@@ -203,8 +203,8 @@ export class BlockLoader {
   }
 
   /**
-   * Makes room for a resident index whose keys share no bytes in the block, as nearly all are: a large one that does not fit
-   * would be converted in vain. What the block says of its count is taken only as far as its bytes can hold entries.
+   * Makes room for a resident index whose keys share no bytes in the block, as nearly all are: a large one that does not
+   * fit would be converted in vain. What the block says of its count is taken only as far as its bytes can hold entries.
    */
   #reserveIndex({ address, length }: LoadedBlock): void {
     if (length < RESTART_TRAILER_BYTES) return

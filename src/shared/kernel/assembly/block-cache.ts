@@ -98,7 +98,7 @@ const QUEUE_COUNT = 8
 // @ts-ignore: decorator
 /** Mixes owner and offset; blocks of one table differ in their offsets only. */
 @inline
-function mix(owner: u32, offset: u64): u64 {
+export function mix(owner: u32, offset: u64): u64 {
   let x = (offset ^ (<u64>owner << 40) ^ <u64>owner) * 0x9e3779b97f4a7c15
   x = (x ^ (x >> 32)) * 0xd6e8feb86659fd93
   return x ^ (x >> 32)
@@ -106,7 +106,7 @@ function mix(owner: u32, offset: u64): u64 {
 
 // @ts-ignore: decorator
 @inline
-function bucket_of(view: usize, hash: u64): usize {
+export function bucket_of(view: usize, hash: u64): usize {
   const index = <u32>(((hash & 0xffffffff) * <u64>load<u32>(view, VIEW_BUCKET_COUNT)) >> 32)
   return <usize>load<u32>(view, VIEW_BUCKETS) + <usize>index * CACHE_BUCKET_BYTES
 }
@@ -114,13 +114,13 @@ function bucket_of(view: usize, hash: u64): usize {
 // @ts-ignore: decorator
 /** A slot's tag: never 0, so no word of a slot in use is. */
 @inline
-function tag_of(hash: u64): u32 {
+export function tag_of(hash: u64): u32 {
   return <u32>(hash >> 32) | 1
 }
 
 // @ts-ignore: decorator
 @inline
-function block_in(word: u64): usize {
+export function block_in(word: u64): usize {
   return <usize>(<u32>(word & 0xffffffff & ~USES_MASK))
 }
 
@@ -133,7 +133,7 @@ function word_of(tag: u32, block: usize, uses: u64): u64 {
 // @ts-ignore: decorator
 /** Two bits for each slot, the upper one set where the tag may be there: a hint, looked at again by an atomic load. */
 @inline
-function tag_bits(bucket: usize, tag: u32): u32 {
+export function tag_bits(bucket: usize, tag: u32): u32 {
   const wanted = i32x4.splat(<i32>tag)
   return (
     (<u32>i32x4.bitmask(i32x4.eq(v128.load(bucket), wanted)) |

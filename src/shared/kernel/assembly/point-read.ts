@@ -13,10 +13,8 @@ import {
   INDEX_COUNT,
   INDEX_RECORD_OFFSET,
   INDEX_RECORD_SIZE,
-  KIND_VALUE,
   MEMTABLE_SEQNO_MIN,
   READ_ABSENT,
-  READ_BYTES,
   READ_CACHE,
   READ_COUNTERS,
   READ_FOUND,
@@ -31,11 +29,11 @@ import {
   READ_HAS_HASH,
   READ_KEY,
   READ_KEY_LENGTH,
-  READ_OUTCOME,
   READ_PRESENT,
   READ_RUN,
   READ_SEQNO,
   READ_STATE,
+  READ_STOPS,
   READ_WANTED_KIND,
   READ_WANTED_OFFSET,
   READ_WANTED_SIZE,
@@ -135,7 +133,7 @@ function counters_of(read: usize): usize {
 // @ts-ignore: decorator
 /** A block of `table` at `offset`, of a WANTED_* kind, where the cache holds it; or 0. */
 @inline
-function find_block(read: usize, table: usize, kind: u32, offset: u64): usize {
+export function find_block(read: usize, table: usize, kind: u32, offset: u64): usize {
   const cache = <usize>load<u32>(read, READ_CACHE)
   const cached = cache_find(cache, load<u32>(table, TABLE_OWNER), offset)
   if (cached == 0) return 0
@@ -324,6 +322,7 @@ function search_index(read: usize, table: usize, index: usize, key: usize, keyLe
   const number = index_search(index, key, keyLength, local)
   if (number == load<i32>(index, INDEX_COUNT)) return READ_PRESENT
   const record = index_record(index, number)
+  if (load<u32>(read, READ_STOPS) != 0) return want_block(read, table, WANTED_DATA, record)
   const block = find_block(read, table, WANTED_DATA, load<u64>(record, INDEX_RECORD_OFFSET))
   if (block == 0) return want_block(read, table, WANTED_DATA, record)
   take_entry(read, table, block, key, keyLength, local)
@@ -420,51 +419,18 @@ export function point_read(read: usize): i32 {
 /** Starts the read at `read`, whose cache, counters and key are set, and does as {@link point_read}. */
 export function point_read_begin(read: usize, state: usize, keyLength: i32, seqno: f64): i32 {
   store<i32>(read, keyLength, READ_KEY_LENGTH)
+  store<u32>(read, 0, READ_STOPS)
   start_read(read, state, <u64>seqno)
   return point_read(read)
 }
 
 // @ts-ignore: decorator
 @inline
-function start_read(read: usize, state: usize, seqno: u64): void {
+export function start_read(read: usize, state: usize, seqno: u64): void {
   store<u32>(read, <u32>state, READ_STATE)
   store<u64>(read, seqno, READ_SEQNO)
   store<u32>(read, 0, READ_HAS_HASH)
   store<u32>(read, 0, READ_RUN)
   store<u32>(read, 0, READ_FOUND)
   store<u32>(read, 0, READ_GIVEN)
-}
-
-/**
- * Starts `count` reads that lie one behind the other at `reads`, with READ_KEY and READ_KEY_LENGTH set: each goes as far
- * as memory goes; READ_OUTCOME tells what became of it. Values that are found are copied to `out`, back to back, and
- * READ_FOUND_VALUE names the copy, as long as they fit `capacity` bytes. Returns the bytes copied.
- */
-export function point_read_batch(
-  reads: usize,
-  count: i32,
-  state: usize,
-  cache: usize,
-  counters: usize,
-  seqno: f64,
-  out: usize,
-  capacity: u32,
-): i32 {
-  const limit = <u64>seqno
-  let top: u32 = 0
-  for (let i = 0; i < count; i++) {
-    const read = reads + <usize>i * READ_BYTES
-    store<u32>(read, <u32>cache, READ_CACHE)
-    store<u32>(read, <u32>counters, READ_COUNTERS)
-    start_read(read, state, limit)
-    const outcome = point_read(read)
-    store<i32>(read, outcome, READ_OUTCOME)
-    if (outcome != READ_PRESENT || load<u32>(read, READ_FOUND_KIND) != KIND_VALUE) continue
-    const length = load<u32>(read, READ_FOUND_VALUE_LENGTH)
-    if (length > capacity - top) continue
-    memory.copy(out + <usize>top, <usize>load<u32>(read, READ_FOUND_VALUE), length)
-    store<u32>(read, <u32>out + top, READ_FOUND_VALUE)
-    top += length
-  }
-  return <i32>top
 }

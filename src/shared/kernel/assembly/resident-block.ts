@@ -161,6 +161,26 @@ function settle_run(
   return low
 }
 
+// @ts-ignore: decorator
+/** The last byte of entry number `index`. */
+@inline
+function entry_last(block: usize, index: i32): usize {
+  const slots = block + RESIDENT_SLOTS
+  const isLast = index + 1 >= <i32>load<u32>(block, RESIDENT_COUNT)
+  return block + load<u32>(isLast ? block + RESIDENT_BYTES : slots + (<usize>index << 3) + 12) - 1
+}
+
+/** Touches the entry that {@link resident_find} will look at first. */
+export function resident_touch(block: usize, key: usize, keyLength: i32): void {
+  const count = <i32>load<u32>(block, RESIDENT_COUNT)
+  const prefix = <i32>load<u32>(block, RESIDENT_PREFIX_LENGTH)
+  const head = order_head32(key + <usize>prefix, keyLength - prefix)
+  const number = lower_bound32(block + RESIDENT_SLOTS, count, head)
+  if (number == count) return
+  touch(resident_entry(block, number))
+  touch(entry_last(block, number))
+}
+
 /** Among so many entries with equal heads a key is looked for one by one. */
 const RUN_SEARCHED_MIN = 4
 
@@ -183,7 +203,7 @@ export function resident_find(block: usize, key: usize, keyLength: i32, seqno: u
   for (; low < end; low++) {
     const entry = resident_entry(block, low)
     // The end of the value comes from memory with its beginning.
-    touch(block + load<u32>(low + 1 < count ? slots + (<usize>low << 3) + 12 : block + RESIDENT_BYTES) - 1)
+    touch(entry_last(block, low))
     const lengths = resident_lengths(entry)
     if (<i32>read_varint(lengths) != keyLength) continue
     if (!equal_bytes(skip_varint(skip_varint(lengths)), key, keyLength)) continue
