@@ -69,10 +69,10 @@ export function checkOptionKinds(options: unknown, known: Readonly<Record<string
   const given = options as Readonly<Record<string, unknown>>
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(known, name)) throw typeError(`there is no option ${name}`)
-  }
-  for (const [name, { what, isMet }] of Object.entries(CHECKS)) {
+    const check = Object.hasOwn(CHECKS, name) ? CHECKS[name] : undefined
     const value = given[name]
-    if (value !== undefined && !isMet(value)) throw typeError(`${name} must be ${what}`)
+    if (check === undefined || value === undefined || check.isMet(value)) continue
+    throw typeError(`${name} must be ${check.what}`)
   }
   const rotateBytes = given['manifestLogRotateBytes'] ?? 0
   if (typeof rotateBytes !== 'number') throw typeError('manifestLogRotateBytes must be a number')

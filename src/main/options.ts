@@ -306,6 +306,19 @@ function toFileSystem(option: OpenOptions['fs']): FileSystem {
   throw typeError(`fs must be 'std', 'memory' or a FileSystem`)
 }
 
+/** What trees have that are told nothing, made once: checking forty fields takes as long as reading a file. */
+let automaticDefaults: RuntimeConfig | undefined
+
+function runtimeOf(given: OpenOptions['runtime'], isAutomatic: boolean): RuntimeConfig {
+  if (!isAutomatic) return changeRuntimeConfig(RUNTIME_DEFAULTS, { ...given })
+  automaticDefaults ??= changeRuntimeConfig(RUNTIME_DEFAULTS, {
+    backpressure: AUTOMATIC_BACKPRESSURE,
+  })
+  return given === undefined
+    ? automaticDefaults
+    : changeRuntimeConfig(automaticDefaults, { ...given })
+}
+
 /**
  * Checks options and fills in the defaults.
  * @throws TypeError, RangeError, VARVE_UNSUPPORTED
@@ -374,10 +387,7 @@ export function resolveOptions(options: OpenOptions): Settings {
     manifestLogRotateBytes: options.manifestLogRotateBytes ?? 1024 * 1024,
     syncMode: options.syncMode ?? 'normal',
     directoryLock: options.directoryLock ?? true,
-    runtime: changeRuntimeConfig(RUNTIME_DEFAULTS, {
-      ...(isAutomatic ? { backpressure: AUTOMATIC_BACKPRESSURE } : {}),
-      ...options.runtime,
-    }),
+    runtime: runtimeOf(options.runtime, isAutomatic),
     isAutomatic,
     strategy: options.strategy ?? leveled(),
     pool: options.pool,

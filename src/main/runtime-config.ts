@@ -295,7 +295,9 @@ export function changeRuntimeConfig(
   const next = values as unknown as RuntimeConfig
   requireSoundEcc(next)
   for (const name of MISSING) {
-    if (!isDeepStrictEqual(next[name], RUNTIME_DEFAULTS[name])) throw unsupported(name)
+    const isDefault = next[name] === RUNTIME_DEFAULTS[name]
+    if (!isDefault && !isDeepStrictEqual(next[name], RUNTIME_DEFAULTS[name]))
+      throw unsupported(name)
   }
   for (const [name, part] of MISSING_PARTS) {
     if (next[name][part] !== RUNTIME_DEFAULTS[name][part]) throw unsupported(`${name}.${part}`)

@@ -83,7 +83,7 @@ export class Tree extends WriteOperations implements AsyncDisposable {
     this.#scheduler = new Scheduler(core, executor, core.settings.strategy)
     this.reads = new TreeReads(core)
     this.writer = new Writer(core, () => this.#scheduler.poke())
-    if (core.settings.isAutomatic) this.#scheduler.poke()
+    if (core.settings.isAutomatic) this.#scheduler.pokeSoon()
   }
 
   /** The folder of the tree. */

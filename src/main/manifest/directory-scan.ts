@@ -156,6 +156,8 @@ function sortOut(files: readonly LocatedFile[], live: ReadonlyMap<number, unknow
 
 /** The files of one folder by their ids; none where the folder is missing. */
 function listIds(fs: FileSystem, folder: string): LocatedFile[] {
+  // Most trees have no blobs, and an error takes much longer to make than this.
+  if (!fs.exists(folder)) return []
   let entries: ReturnType<FileSystem['list']>
   try {
     entries = fs.list(folder)

@@ -58,6 +58,8 @@ export class SeqnoMarkFile {
 }
 
 function readMark(fs: FileSystem, path: string, hasher: Hasher): number {
+  // Most trees have none, and an error takes much longer to make than this.
+  if (!fs.exists(path)) return -1
   try {
     const file = fs.openRead(path)
     try {

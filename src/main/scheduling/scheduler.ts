@@ -35,6 +35,8 @@ export class Scheduler {
     compaction: new BackOff(() => this.poke()),
   }
   #compactionsQueued = 0
+  /** Something is to be looked at in the next turn of the event loop. */
+  #isDue = false
   #isPaused = false
   #isStopped = false
   /** Compactions that want to be alone, queued or running. */
@@ -53,8 +55,19 @@ export class Scheduler {
     return this.#hidden.size > 0
   }
 
+  /** As {@link poke}, in the next turn: whoever opens a tree need not wait for what is decided of its maintenance. */
+  pokeSoon(): void {
+    this.#isDue = true
+    setImmediate(() => this.#pokeIfDue()).unref()
+  }
+
+  #pokeIfDue(): void {
+    if (this.#isDue) this.poke()
+  }
+
   /** Something may be to do: begins it where maintenance is automatic. */
   poke(): void {
+    this.#isDue = false
     const core = this.#core
     this.#compactions.concurrency = core.runtime.compactionConcurrency
     if (this.#isStopped || !core.settings.isAutomatic || !core.isInstallable) return
@@ -136,6 +149,7 @@ export class Scheduler {
 
   /** Resolves when nothing is queued or running. */
   async idle(): Promise<void> {
+    this.#pokeIfDue()
     while (!this.#flushes.isIdle || this.#compactions.size + this.#compactions.pending > 0) {
       if (!this.#flushes.isIdle) await this.#flushes.nextChange()
       else await this.#compactions.onIdle()
@@ -145,6 +159,7 @@ export class Scheduler {
 
   /** Resolves after the next job that changed something or failed. */
   async nextChange(): Promise<void> {
+    this.#pokeIfDue()
     // Whoever waits may wait for the retry: the process must live to see it.
     this.#keepAlive(true)
     await new Promise<void>((resolve) => {

@@ -75,14 +75,14 @@ export function encodeManifestBlock(
 
 /**
  * Checks and opens the block at the start of `bytes`; whether its size and type are right is the
- * caller's check.
+ * caller's check. `header` is its header, where that was read already.
  */
 export function decodeManifestBlock(
   bytes: Uint8Array,
   origin: Origin,
   { hasher, sealer }: ManifestCodec,
+  header: BlockHeader = readBlockHeader(bytes, origin, hasher),
 ): ManifestBlock {
-  const header = readBlockHeader(bytes, origin, hasher)
   const name = blockTypeName(header.type)
   const size = manifestBlockBytes(header)
   if (size > bytes.length) {

@@ -11,8 +11,8 @@
  *     VARVE_MANIFEST_INVALID.
  * I2: a section is returned only if its block fills its place exactly and matches the footer's
  *     checksum of it.
- * I3: what is read at once is bounded: 4096 bytes of footer, 16 MiB of section, never more than the
- *     file has.
+ * I3: what is read at once is bounded: 4096 bytes of footer, 16 MiB of section, a small file whole,
+ *     never more than the file has.
  */
 import { describeDigest, sameBytes } from '../base/checksum.js'
 import { assert, VarveError } from '../base/errors.js'
@@ -37,6 +37,9 @@ import {
 
 /** The reserved head region. */
 export const HEAD_BYTES = 4096
+
+/** A snapshot of this size is read in one piece: its sections are few bytes each. */
+const WHOLE_BYTES_MAX = 64 * 1024
 
 /** Head region and footer size: what every snapshot has. */
 const SNAPSHOT_BYTES_MIN = HEAD_BYTES + 4
@@ -90,6 +93,8 @@ export class SnapshotReader {
   readonly #file: ReadableFile
   readonly #size: number
   readonly #codec: ManifestCodec
+  /** A small file's bytes, as far as they came. */
+  readonly #whole: Uint8Array | undefined
 
   /** Loads and checks the footer (I1). */
   constructor(file: ReadableFile, codec: ManifestCodec) {
@@ -103,6 +108,10 @@ export class SnapshotReader {
         `the manifest has ${this.#size} bytes, fewer than any`,
         { expected: HEAD_BYTES, found: this.#size },
       )
+    }
+    if (this.#size <= WHOLE_BYTES_MAX) {
+      const bytes = new Uint8Array(this.#size)
+      this.#whole = bytes.subarray(0, file.read(bytes, 0))
     }
     this.footer = this.#loadFooter()
   }
@@ -134,10 +143,10 @@ export class SnapshotReader {
       )
     }
     const bytes = this.#read(entry.offset, entry.size)
-    if (manifestBlockBytes(readBlockHeader(bytes, origin, this.#codec.hasher)) !== entry.size) {
+    const header = readBlockHeader(bytes, origin, this.#codec.hasher)
+    if (manifestBlockBytes(header) !== entry.size)
       throw invalid('the block does not fill its place')
-    }
-    const { header, payload } = decodeManifestBlock(bytes, origin, this.#codec)
+    const { payload } = decodeManifestBlock(bytes, origin, this.#codec, header)
     if (header.type !== BlockType.Manifest) {
       throw invalid(`a ${blockTypeName(header.type)} block instead of a section`)
     }
@@ -182,7 +191,7 @@ export class SnapshotReader {
     const origin = { file: this.path, offset: this.#size - 4 }
     if (this.#size < SNAPSHOT_BYTES_MIN) throw footerError(origin, 'no room for a footer size')
     const hint = this.#read(origin.offset, 4)
-    const size = new DataView(hint.buffer).getUint32(0, true)
+    const size = new DataView(hint.buffer, hint.byteOffset).getUint32(0, true)
     if (size === 0 || size > MANIFEST_FOOTER_BYTES_MAX || size > this.#size - SNAPSHOT_BYTES_MIN) {
       throw footerError(origin, `impossible footer size ${size}`)
     }
@@ -201,12 +210,13 @@ export class SnapshotReader {
   /** A footer block at the start of `bytes`, filling them or followed by zeros. */
   #decodeFooterBlock(bytes: Uint8Array, offset: number, mustFill: boolean): ManifestFooter {
     const origin = { file: this.path, offset }
-    const size = manifestBlockBytes(readBlockHeader(bytes, origin, this.#codec.hasher))
+    const header = readBlockHeader(bytes, origin, this.#codec.hasher)
+    const size = manifestBlockBytes(header)
     const isPadded = !mustFill && bytes.subarray(size).every((byte) => byte === 0)
     if (size > bytes.length || (size !== bytes.length && !isPadded)) {
       throw footerError(origin, 'the footer block does not fill its place')
     }
-    const { header, payload } = decodeManifestBlock(bytes, origin, this.#codec)
+    const { payload } = decodeManifestBlock(bytes, origin, this.#codec, header)
     if (header.type !== BlockType.ManifestFooter) {
       throw footerError(origin, `a ${blockTypeName(header.type)} block instead of a footer`)
     }
@@ -214,17 +224,20 @@ export class SnapshotReader {
   }
 
   #read(offset: number, length: number): Uint8Array {
+    const bytes = this.#readUpTo(offset, length)
+    if (bytes.length === length) return bytes
+    throw formatError(
+      'VARVE_IO',
+      { file: this.path, offset },
+      `the manifest ended early: ${length} bytes needed, ${bytes.length} found`,
+      { reason: 'truncated' },
+    )
+  }
+
+  #readUpTo(offset: number, length: number): Uint8Array {
+    if (this.#whole !== undefined) return this.#whole.subarray(offset, offset + length)
     const bytes = new Uint8Array(length)
-    const found = this.#file.read(bytes, offset)
-    if (found < length) {
-      throw formatError(
-        'VARVE_IO',
-        { file: this.path, offset },
-        `the manifest ended early: ${length} bytes needed, ${found} found`,
-        { reason: 'truncated' },
-      )
-    }
-    return bytes
+    return bytes.subarray(0, this.#file.read(bytes, offset))
   }
 }
 

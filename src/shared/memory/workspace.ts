@@ -43,8 +43,15 @@ class KernelHasher implements Hasher {
 
   hash128Into(bytes: Uint8Array, target: Uint8Array, offset: number): void {
     const { kernel } = this.#shared
+    const isShared = bytes.buffer === this.#shared.memory.buffer
+    if (!isShared && bytes.length <= WINDOW_BYTES) {
+      this.#shared.bytes.set(bytes, this.#window)
+      kernel.xxh3_128_into(this.#window, bytes.length, this.#out)
+      target.set(this.#shared.view(this.#out, DIGEST_BYTES), offset)
+      return
+    }
     kernel.xxh3_128_reset(this.#state)
-    if (bytes.buffer === this.#shared.memory.buffer) {
+    if (isShared) {
       kernel.xxh3_128_update(this.#state, bytes.byteOffset, bytes.length)
     } else {
       for (let at = 0; at < bytes.length; at += WINDOW_BYTES) {

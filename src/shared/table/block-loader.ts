@@ -146,9 +146,10 @@ export class BlockLoader {
     size: number,
     type: number,
     kind: string,
+    bytes?: Uint8Array,
   ): LoadedBlock {
     const place = this.#place(source, offset, size, kind)
-    const plain = this.loadPayload(source, offset, size, type, kind)
+    const plain = this.loadPayload(source, offset, size, type, kind, bytes)
     return this.#convert(place, (target, capacity) =>
       this.#workspace.shared.kernel.resident_block_convert(
         plain.address,

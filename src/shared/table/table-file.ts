@@ -38,6 +38,32 @@ export interface TableFileOptions {
   readonly dictionary?: Extract<Compression, { kind: 'zstdDict' }> | undefined
 }
 
+/** The end of a table's file, where trailer, table of contents and properties nearly always lie: one read for all. */
+const TAIL_BYTES = 4096
+
+interface Tail {
+  readonly file: ReadableFile
+  /** The bytes there, where they were read; undefined where they were not, or not all of them. */
+  has(offset: number, length: number): Uint8Array | undefined
+  /** The bytes there, as many as the file has. */
+  at(offset: number, length: number): Uint8Array
+}
+
+function readTail(file: ReadableFile, fileBytes: number): Tail {
+  const readAt = (offset: number, length: number): Uint8Array => {
+    const out = new Uint8Array(length)
+    return out.subarray(0, file.read(out, offset))
+  }
+  const length = Math.min(fileBytes, TAIL_BYTES)
+  const start = fileBytes - length
+  const bytes = readAt(start, length)
+  const has = (offset: number, length: number): Uint8Array | undefined => {
+    if (offset < start || offset + length > start + bytes.length) return undefined
+    return bytes.subarray(offset - start, offset - start + length)
+  }
+  return { file, has, at: (offset, length) => has(offset, length) ?? readAt(offset, length) }
+}
+
 /** The entries of a resident block whose keys are names: name to value, both copied. */
 function readProperties(shared: SharedMemory, block: number): Map<string, Uint8Array> {
   const { bytes } = shared
@@ -109,15 +135,12 @@ export class TableFile implements BlockSource {
     options: TableFileOptions,
   ): TableFile {
     const fileBytes = file.size()
-    const readAt = (offset: number, length: number): Uint8Array => {
-      const out = new Uint8Array(length)
-      return out.subarray(0, file.read(out, offset))
-    }
-    const tail = Math.min(fileBytes, ARCHIVE_TRAILER_BYTES)
-    const trailer = decodeArchiveTrailer(readAt(fileBytes - tail, tail), fileBytes, file.path)
-    const toc = readAt(trailer.tocOffset, trailer.tocLength)
+    const tail = readTail(file, fileBytes)
+    const end = tail.at(Math.max(0, fileBytes - ARCHIVE_TRAILER_BYTES), ARCHIVE_TRAILER_BYTES)
+    const trailer = decodeArchiveTrailer(end, fileBytes, file.path)
+    const toc = tail.at(trailer.tocOffset, trailer.tocLength)
     const sections = decodeToc(toc, trailer, file.path, workspace.hasher)
-    const meta = TableFile.#readMeta(workspace, loader, file, sections)
+    const meta = TableFile.#readMeta(workspace, loader, tail, sections)
     if (meta.tableId !== options.id) {
       throw new VarveError(
         'VARVE_INVALID_HEADER',
@@ -142,9 +165,10 @@ export class TableFile implements BlockSource {
   static #readMeta(
     workspace: Workspace,
     loader: BlockLoader,
-    file: ReadableFile,
+    tail: Tail,
     sections: readonly Section[],
   ): TableMeta {
+    const { file } = tail
     const none = { kind: 'none' } as const
     const source: BlockSource = {
       file,
@@ -161,6 +185,7 @@ export class TableFile implements BlockSource {
         section.length,
         BLOCK_TYPE_META,
         'meta',
+        tail.has(section.offset, section.length),
       )
       return decodeTableMeta(readProperties(workspace.shared, block.address), file.path)
     }
