@@ -18,6 +18,7 @@ import {
   MERGE_PREFIX,
   MERGE_RANGES,
   MERGE_REVERSE,
+  MERGE_ROWS,
   MERGE_SEQNO,
   MERGE_SOURCES,
   MERGE_WANTED,
@@ -155,6 +156,7 @@ export class RangeScan {
     shared.setU32(merge + MERGE_RANGES, this.#ranges)
     shared.setU64(merge + MERGE_SEQNO, range.seqno)
     shared.setU32(merge + MERGE_COUNTERS, giver.countersAddress ?? 0)
+    shared.setU32(merge + MERGE_ROWS, this.#rowsFirst)
     shared.setU32(merge + MERGE_PREFIX, this.#placeProbe(range.probe))
     this.#openMerge()
     this.#initScan()
@@ -277,6 +279,12 @@ export class RangeScan {
     return this.#workspace.shared.kernel.state_has_ranges(stateAddress) === 0 ? 0 : stateAddress
   }
 
+  /** Rows of the first batch. */
+  get #rowsFirst(): number {
+    const { rowsWanted = BATCH_ROWS_FIRST } = this.#range
+    return Math.min(BATCH_ROWS_FIRST, Math.max(1, rowsWanted))
+  }
+
   #openMerge(): void {
     const { merge } = this.#memory
     const { stateAddress } = this.#view
@@ -309,13 +317,13 @@ export class RangeScan {
 
   #initScan(): void {
     const { shared } = this.#workspace
-    const { seqno, flags, rowsWanted = BATCH_ROWS_FIRST } = this.#range
+    const { seqno, flags } = this.#range
     const bound = this.#end
     const { scan, merge, key } = this.#memory
     shared.setU32(scan + SCAN_MERGE, merge)
     shared.setU32(scan + SCAN_TOP, 0)
     shared.setU32(scan + SCAN_ROWS, 0)
-    shared.setU32(scan + SCAN_ROWS_MAX, Math.min(BATCH_ROWS_FIRST, Math.max(1, rowsWanted)))
+    shared.setU32(scan + SCAN_ROWS_MAX, this.#rowsFirst)
     shared.setU32(scan + SCAN_FLAGS, flags)
     shared.setU32(scan + SCAN_BOUND, bound?.address ?? 0)
     shared.setU32(scan + SCAN_BOUND_LENGTH, bound?.length ?? 0)

@@ -80,7 +80,7 @@ export interface BlockKernel {
   resident_search_at(block: number, key: number, keyLength: number, seqno: number): number
   index_search_at(index: number, key: number, keyLength: number, seqno: number): number
 
-  // assembly/block-cache.ts
+  // assembly/block-cache.ts, assembly/cache-lookup.ts
   cache_clear(cache: number): void
   cache_find_at(view: number, owner: number, offset: number): number
   cache_init(cache: number): void

@@ -96,3 +96,9 @@ export const CACHE_RECORD_BYTES = 0
 export const CACHE_RECORD_OWNER = 4
 export const CACHE_RECORD_OFFSET = 8
 export const CACHE_RECORD_BLOCK = 16
+
+/**
+ * So many bytes of a block are fetched at once when it is looked up, whatever its size: what a search of a default block
+ * looks at first, six lines. There is as much memory behind the last segment.
+ */
+export const CACHE_TOUCHED_BYTES = 384

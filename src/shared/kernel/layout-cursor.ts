@@ -44,4 +44,6 @@ export const RUN_CURSOR_GAP = 96
 export const RUN_CURSOR_PREFIX = 128
 /** As MERGE_COUNTERS. */
 export const RUN_CURSOR_COUNTERS = 132
-export const RUN_CURSOR_BYTES = 136
+/** As MERGE_ROWS. */
+export const RUN_CURSOR_ROWS = 136
+export const RUN_CURSOR_BYTES = 144

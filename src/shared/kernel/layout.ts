@@ -186,6 +186,8 @@ export const MERGE_SEQNO = 32
 export const MERGE_PREFIX = 28
 /** Where the thread that reads counts (layout-metrics.ts); 0: nowhere. */
 export const MERGE_COUNTERS = 40
+/** Rows that the reader is likely to take before it looks again: so many are fetched from memory at once when it seeks. */
+export const MERGE_ROWS = 44
 export const MERGE_BYTES = 48
 
 // What the loops over a merge return to the calling thread.

@@ -24,6 +24,7 @@ import {
   CACHE_SEGMENTS,
   CACHE_SMALL_TARGET,
   CACHE_STAMPS,
+  CACHE_TOUCHED_BYTES,
   CACHE_USED_BYTES,
   CACHE_VIEWS,
   CACHE_VIEWS_MAX,
@@ -133,7 +134,7 @@ export class BlockCache {
     const bucketBytes = rowCache ? BUCKET_ROW_BYTES : BUCKET_BLOCK_BYTES
     const bucketCount = isOn ? Math.ceil(capacityBytes / bucketBytes) : 0
     const buckets = isOn ? this.#take(bucketCount * CACHE_BUCKET_BYTES) : 0
-    const segments = isOn ? this.#take(count * segmentBytes) : 0
+    const segments = isOn ? this.#take(count * segmentBytes + CACHE_TOUCHED_BYTES) : 0
     this.address = this.#take(CACHE_BYTES)
     shared.bytes.fill(0, this.address, this.address + CACHE_BYTES)
     this.#set(CACHE_BUCKET_COUNT, bucketCount)

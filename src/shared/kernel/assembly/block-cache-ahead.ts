@@ -10,7 +10,7 @@ import {
   VIEW_SEGMENT_BYTES,
   VIEW_SEGMENT_COUNT,
 } from '../layout-cache'
-import { block_in, bucket_of, mix, tag_bits, tag_of } from './block-cache'
+import { block_in, bucket_of, mix, tag_bits, tag_of } from './cache-lookup'
 import { touch } from './bytes'
 
 const LINE_BYTES = 64

@@ -9,12 +9,15 @@
 import {
   EVENT_DONE,
   EVENT_WANTS_BLOCK,
+  MEMTABLE_CURSOR_BASE,
   MEMTABLE_CURSOR_BYTES,
+  MEMTABLE_SEQNO_MIN,
   MERGE_COUNTERS,
   MERGE_HEAP,
   MERGE_PREFIX,
   MERGE_RANGES,
   MERGE_REVERSE,
+  MERGE_ROWS,
   MERGE_SEQNO,
   MERGE_SOURCES,
   MERGE_SOURCE_COUNT,
@@ -46,6 +49,7 @@ import {
   RUN_CURSOR_PREFIX,
   RUN_CURSOR_RANGES,
   RUN_CURSOR_REVERSE,
+  RUN_CURSOR_ROWS,
   RUN_CURSOR_SEQNO,
   RUN_CURSOR_TABLES,
   RUN_CURSOR_TABLE_COUNT,
@@ -100,6 +104,7 @@ export function merge_open(merge: usize, state: usize, cache: usize, end: usize,
     store<u64>(cursor, load<u64>(merge, MERGE_SEQNO), RUN_CURSOR_SEQNO)
     store<u32>(cursor, load<u32>(merge, MERGE_PREFIX), RUN_CURSOR_PREFIX)
     store<u32>(cursor, load<u32>(merge, MERGE_COUNTERS), RUN_CURSOR_COUNTERS)
+    store<u32>(cursor, load<u32>(merge, MERGE_ROWS), RUN_CURSOR_ROWS)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_BLOCK)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_INDEX)
     cursor += RUN_CURSOR_BYTES
@@ -124,11 +129,15 @@ export function merge_seek(merge: usize, key: usize, keyLength: i32, behind: i32
   const sources = <usize>load<u32>(merge, MERGE_SOURCES)
   const count = load<i32>(merge, MERGE_SOURCE_COUNT)
   const reverse = load<u32>(merge, MERGE_REVERSE) != 0
+  const seqno = load<u64>(merge, MERGE_SEQNO)
   for (let i = 0; i < count; i++) {
     const source = sources + <usize>i * SOURCE_BYTES
     const cursor = <usize>load<u32>(source, SOURCE_CURSOR)
     if (load<u32>(source, SOURCE_TYPE) == SOURCE_TYPE_BLOCK) {
       run_cursor_seek(cursor, source, key, keyLength, behind)
+    } else if (load<u64>(<usize>load<u32>(cursor, MEMTABLE_CURSOR_BASE), MEMTABLE_SEQNO_MIN) >= seqno) {
+      // All that it holds is later than the read, or it is empty, as after each rotation.
+      source_set_entry(source, 0)
     } else {
       source_set_entry(source, <i32>seek_memtable(cursor, reverse, key, keyLength, behind != 0))
     }

@@ -88,9 +88,9 @@ import {
   ROW_CACHE_SEQNO,
   ROW_CACHE_VALUE_LENGTH,
 } from '../layout-metrics'
-import { cache_find } from './block-cache'
 import { burr_contains } from './burr'
 import { equal_bytes, read_varint, skip_varint } from './bytes'
+import { cache_find } from './cache-lookup'
 import { count_for } from './counters'
 import { compare_keys } from './key-order'
 import { memtable_get_hashed } from './memtable'

@@ -14,6 +14,7 @@ import {
   INDEX_RECORD_KEY_LENGTH,
   INDEX_RECORD_OFFSET,
   INDEX_RECORD_SIZE,
+  RESIDENT_BYTES,
   RESIDENT_COUNT,
   SOURCE_BLOCK,
   SOURCE_ENDED,
@@ -59,6 +60,7 @@ import {
   RUN_CURSOR_RANGES,
   RUN_CURSOR_RESTRICTED,
   RUN_CURSOR_REVERSE,
+  RUN_CURSOR_ROWS,
   RUN_CURSOR_SEQNO,
   RUN_CURSOR_STAGE,
   RUN_CURSOR_TABLE,
@@ -70,12 +72,15 @@ import {
   RUN_CURSOR_WANTED_SIZE,
 } from '../layout-cursor'
 import { COUNTERS_CACHED, COUNTERS_PREFIX_SKIPS } from '../layout-metrics'
-import { cache_find, cache_peek, cache_pin, cache_unpin } from './block-cache'
+import { cache_pin, cache_unpin } from './block-cache'
+import { touch_block } from './block-cache-ahead'
+import { touch } from './bytes'
+import { cache_find, cache_peek } from './cache-lookup'
 import { count_for } from './counters'
 import { compare_keys } from './key-order'
 import { table_is_covered } from './range-cover'
 import { ribbon_contains } from './ribbon'
-import { index_record, index_search, resident_search } from './resident-block'
+import { index_record, index_search, resident_entry, resident_search } from './resident-block'
 
 // Stages: what is opened next. A SEEK looks for the bound, a STEP enters at the near end.
 const STAGE_TABLE: u32 = 0
@@ -298,13 +303,41 @@ function is_consumed(cursor: usize, table: usize, index: usize, record: usize): 
   return compare_keys(key, keyLength, restriction, load<i32>(table, TABLE_RESTRICTION_LENGTH)) < 0
 }
 
+/** A seek fetches no more than this of its first block at once: what larger rows wait for, copying them costs as well. */
+const TOUCHED_BYTES_MAX: usize = 2048
+
+/**
+ * A seek has found its first entry, number `entry` of `block`: the rows that are likely to be taken from there are fetched
+ * together, and, where the block has fewer, the head of the next one.
+ */
+function touch_rows(cursor: usize, table: usize, block: usize, entry: i32): void {
+  const rows = load<i32>(cursor, RUN_CURSOR_ROWS)
+  if (rows <= 1) return
+  const reverse = is_reverse(cursor)
+  const count = load<i32>(block, RESIDENT_COUNT)
+  const last = reverse ? entry - rows + 1 : entry + rows - 1
+  const high = reverse ? entry : last
+  const from = resident_entry(block, max(0, reverse ? last : entry))
+  const end = high < count - 1 ? resident_entry(block, high + 1) : block + load<u32>(block, RESIDENT_BYTES)
+  const to = min(end, from + TOUCHED_BYTES_MAX)
+  for (let at = from; at < to; at += 64) touch(at)
+  if (last >= 0 && last < count) return
+  const index = <usize>load<u32>(cursor, RUN_CURSOR_INDEX)
+  const next = load<i32>(cursor, RUN_CURSOR_INDEX_NUMBER) + (reverse ? -1 : 1)
+  if (next < 0 || next >= load<i32>(index, INDEX_COUNT)) return
+  const cache = <usize>load<u32>(cursor, RUN_CURSOR_CACHE)
+  if (cache == 0) return
+  touch_block(cache, load<u32>(table, TABLE_OWNER), load<u64>(index_record(index, next), INDEX_RECORD_OFFSET))
+}
+
 /** A data block is here: places the source in it; false where it holds nothing in bounds. */
 function enter_block(cursor: usize, source: usize, table: usize, block: usize): bool {
   const count = load<i32>(block, RESIDENT_COUNT)
   const reverse = is_reverse(cursor)
   const bound = <usize>load<u32>(cursor, RUN_CURSOR_BOUND)
+  const seeks = load<u32>(cursor, RUN_CURSOR_STAGE) == STAGE_BLOCK_SEEK
   let entry = reverse ? count - 1 : 0
-  if (bound != 0 && count > 0 && load<u32>(cursor, RUN_CURSOR_STAGE) == STAGE_BLOCK_SEEK) {
+  if (bound != 0 && count > 0 && seeks) {
     entry = resident_search(block, bound, load<i32>(cursor, RUN_CURSOR_BOUND_LENGTH), bound_seqno(cursor))
     if (reverse) entry--
   }
@@ -317,6 +350,7 @@ function enter_block(cursor: usize, source: usize, table: usize, block: usize): 
     if (first > 0) store<u32>(cursor, 1, RUN_CURSOR_RESTRICTED)
   }
   if (entry < first || entry >= count) return false
+  if (seeks) touch_rows(cursor, table, block, entry)
   store<u32>(source, <u32>block, SOURCE_BLOCK)
   store<i32>(source, entry, SOURCE_INDEX)
   store<i32>(source, first, SOURCE_FIRST)
