@@ -13,6 +13,7 @@ type Mistake =
   | 'does not look at the history again'
   | 'looks at the visible seqno first'
   | 'makes a write visible before it can be found'
+  | 'makes a write visible before its memtable tells of it'
   | 'writes to a fresh memtable before it is published'
   | 'makes a clear visible before it is published'
   | 'drops the older state before the clear is visible'
@@ -23,6 +24,8 @@ const GARBAGE = 255
 const NO_STATE = 0
 const PIECES = 3
 const MEMTABLES = 4
+/** The lowest seqno of a memtable that is empty. */
+const NOTHING = 99
 
 /** A read state here: the memtables from the first to the last one. */
 const stateOf = (first: number, last: number): number => 16 + 4 * first + last
@@ -41,6 +44,7 @@ function model(mistake: string, operations = 3): Model {
   model.initial[latest] = stateOf(0, 0)
   // Bit n: the write with seqno n can be found there.
   const memtables = model.words('memtable', MEMTABLES)
+  const lowest = model.words('MEMTABLE_SEQNO_MIN', MEMTABLES, NOTHING)
   /** All that was written, and the seqno from which on reads see nothing of before: for the properties. */
   const written = model.word('written')
   const cleared = model.word('cleared')
@@ -105,8 +109,14 @@ function model(mistake: string, operations = 3): Model {
     p.set(memtable, firstOf(p.get(state)))
   })
   reader.label('next memtable')
+  reader.step('passes a memtable', (p) => {
+    if (p.read(lowest + p.get(memtable)) >= p.get(seqno)) return 'is passed'
+  })
   reader.step('reads a memtable', (p) => {
     p.set(found, p.get(found) | p.load(memtables + p.get(memtable)))
+  })
+  reader.label('is passed')
+  reader.step('is it the newest?', (p) => {
     if (p.get(memtable) >= lastOf(p.get(state))) return
     p.set(memtable, p.get(memtable) + 1)
     return 'next memtable'
@@ -124,6 +134,7 @@ function model(mistake: string, operations = 3): Model {
 
   const owner = model.thread('owner')
   const active = owner.local('active')
+  const counted = owner.local('memtables with a lowest seqno')
   const first = owner.local('first')
   const next = owner.local('next seqno')
   const stamp = owner.local('stamp')
@@ -174,6 +185,14 @@ function model(mistake: string, operations = 3): Model {
       p.set(written, p.get(written) | bit)
     })
   }
+  const count = (): void => {
+    owner.step('count_seqno', (p) => {
+      // Seqnos ascend here: the first one of a memtable is its lowest.
+      if (p.get(counted) > p.get(active)) return
+      p.set(counted, p.get(active) + 1)
+      p.write(lowest + p.get(active), p.get(next))
+    })
+  }
   const makeVisible = (): void => {
     owner.step('ShareWords.setVisible', (p) => p.store(visible, p.get(next) + 1))
   }
@@ -191,6 +210,7 @@ function model(mistake: string, operations = 3): Model {
   owner.step('a fresh memtable', (p) => p.set(active, p.get(active) + 1))
   if (mistake === 'writes to a fresh memtable before it is published') {
     insert()
+    count()
     makeVisible()
     publish('TreeCore.rotate', false)
     owner.step('goes on', () => 'is done')
@@ -220,9 +240,12 @@ function model(mistake: string, operations = 3): Model {
     makeVisible()
     owner.step('says so', (p) => p.set(written, p.get(written) | (1 << p.get(next))))
     insert()
+    count()
   } else {
     insert()
+    if (mistake !== 'makes a write visible before its memtable tells of it') count()
     makeVisible()
+    if (mistake === 'makes a write visible before its memtable tells of it') count()
   }
   owner.label('is done')
   owner.step('goes on', (p) => {
@@ -244,6 +267,7 @@ t.test('each mistake is found', async (test) => {
     'does not look at the history again': /is lost|is back/,
     'looks at the visible seqno first': /no state for the newest seqno/,
     'makes a write visible before it can be found': lost,
+    'makes a write visible before its memtable tells of it': lost,
     'writes to a fresh memtable before it is published': lost,
     'makes a clear visible before it is published': /is back/,
     'drops the older state before the clear is visible': /no state for the newest seqno/,
