@@ -4,11 +4,9 @@
  */
 import { type KeyOrder, successor } from '../shared/base/key-order.js'
 import { normalizeRangeTombstones, type RangeTombstone } from '../shared/format/range-tombstone.js'
-import { SequentialFile } from '../shared/fs/sequential-file.js'
-import { type BlockGiver, RunCursor } from '../shared/iterator/run-cursor.js'
+import { RunCursor } from '../shared/iterator/run-cursor.js'
 import type { JobCode } from '../shared/jobs/job-code.js'
 import type { CompactionJob, KeySlice, TableInput } from '../shared/jobs/jobs.js'
-import { WANTED_DATA } from '../shared/kernel/layout.js'
 import { BlockLoader } from '../shared/table/block-loader.js'
 import { ResidentTable } from '../shared/table/resident-table.js'
 import { TableFile } from '../shared/table/table-file.js'
@@ -35,20 +33,11 @@ class InputTables {
 
   openRuns(): RunCursor[] {
     const { workspace } = this.#context
-    const giver: BlockGiver = {
-      cacheAddress: 0,
-      get: ({ table }, kind, offset, size) => {
-        this.#context.countRead(size)
-        const { address, length } =
-          kind === WANTED_DATA
-            ? this.#loader.loadData(table, offset, size)
-            : this.#loader.loadIndex(table, offset, size, 0, table.meta.dataBytes)
-        return { address, length, isCached: false }
-      },
-    }
     return this.#job.runs.map((run) => {
       const tables = run.map((input) => this.#openTable(input))
-      return new RunCursor(workspace, giver, tables)
+      return new RunCursor(workspace, this.#loader, tables, (bytes) => {
+        this.#context.countRead(bytes)
+      })
     })
   }
 
@@ -58,7 +47,7 @@ class InputTables {
 
   #openTable(input: TableInput): ResidentTable {
     const { workspace, fs } = this.#context
-    const file = new SequentialFile(fs.openRead(input.path))
+    const file = fs.openRead(input.path)
     try {
       const options = { id: input.id, dictionary: this.#job.dictionary }
       const table = TableFile.open(workspace, this.#loader, file, options)

@@ -14,12 +14,15 @@ import {
   RUN_CURSOR_WANTED_KIND,
   RUN_CURSOR_WANTED_OFFSET,
   RUN_CURSOR_WANTED_SIZE,
+  RUN_CURSOR_WINDOW,
 } from '../kernel/layout-cursor.js'
 import type { ThreadEpoch } from '../memory/epochs.js'
 import type { Heap } from '../memory/heap.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
-import type { LoadedBlock } from '../table/block-loader.js'
+import type { BlockLoader, LoadedBlock } from '../table/block-loader.js'
+import type { TableFile } from '../table/table-file.js'
 import type { ViewTable } from '../table/view-table.js'
+import { BlockWindow } from './block-window.js'
 
 /** A block in memory, and whether it lies in the cache. */
 export interface GivenBlock extends LoadedBlock {
@@ -40,6 +43,9 @@ export interface BlockGiver {
 
 /** First size of a cursor's block buffer: two default ones. */
 const BLOCK_BYTES_FIRST = 8 * 1024
+
+/** First size of the buffer for index partitions: one of the size that they are cut at, made resident. */
+const PARTITION_BYTES_FIRST = 8 * 1024
 
 /** A cursor's own buffers, made when they are first needed: for a data block, and for an index partition. */
 export class CursorBuffers {
@@ -110,21 +116,36 @@ export function feedSource(
   return true
 }
 
-/** A cursor over a whole run, front to back, for merges that are put together source by source. */
+/**
+ * A cursor over a whole run, front to back and past the cache, for merges that are put together source by source. Its data
+ * blocks come through a window of its own; `partitions` loads what index partitions there are.
+ */
 export class RunCursor {
   readonly #workspace: Workspace
-  readonly #giver: BlockGiver
+  readonly #partitions: BlockLoader
   readonly #tables: readonly ViewTable[]
-  readonly #buffers: CursorBuffers
+  readonly #window: BlockWindow
+  readonly #partition: GrowingBuffer
   readonly #cursor: number
   readonly #list: number
+  readonly #onRead: (bytes: number) => void
+  /** What was told of the window's blocks so far. */
+  #taken = 0
 
-  constructor(workspace: Workspace, giver: BlockGiver, tables: readonly ViewTable[]) {
+  /** @param onRead called for what was used of the file, now and then */
+  constructor(
+    workspace: Workspace,
+    partitions: BlockLoader,
+    tables: readonly ViewTable[],
+    onRead: (bytes: number) => void,
+  ) {
     const { shared, heap } = workspace
     this.#workspace = workspace
-    this.#giver = giver
+    this.#partitions = partitions
     this.#tables = tables
-    this.#buffers = new CursorBuffers(heap)
+    this.#onRead = onRead
+    this.#window = new BlockWindow(workspace)
+    this.#partition = new GrowingBuffer(heap, PARTITION_BYTES_FIRST)
     this.#cursor = heap.allocate(RUN_CURSOR_BYTES)
     this.#list = heap.allocate(4 * tables.length)
     tables.forEach(({ address }, i) => {
@@ -133,6 +154,7 @@ export class RunCursor {
     shared.bytes.fill(0, this.#cursor, this.#cursor + RUN_CURSOR_BYTES)
     shared.setU32(this.#cursor + RUN_CURSOR_TABLES, this.#list)
     shared.setU32(this.#cursor + RUN_CURSOR_TABLE_COUNT, tables.length)
+    shared.setU32(this.#cursor + RUN_CURSOR_WINDOW, this.#window.address)
   }
 
   /** Makes `source` this run's, on its first entry; on the first one behind the key at `after`, where there is one. */
@@ -144,15 +166,44 @@ export class RunCursor {
     while (shared.getU32(source + SOURCE_STATE) === SOURCE_WANTS_BLOCK) this.feed(source)
   }
 
-  /** SOURCE_WANTS_BLOCK: gives the source the block that it wants. */
+  /** SOURCE_WANTS_BLOCK: gives the source the block that it wants; it may want the next one already. */
   feed(source: number): void {
-    feedSource(this.#workspace, this.#giver, source, this.#tables, this.#buffers)
+    const { shared } = this.#workspace
+    const number = shared.getI32(this.#cursor + RUN_CURSOR_TABLE)
+    const { table } = this.#tables[number] as ViewTable
+    const offset = shared.getU64(this.#cursor + RUN_CURSOR_WANTED_OFFSET)
+    const size = shared.getU32(this.#cursor + RUN_CURSOR_WANTED_SIZE)
+    if (shared.getU32(this.#cursor + RUN_CURSOR_WANTED_KIND) !== WANTED_DATA) {
+      this.#onRead(size)
+      this.#give(source, this.#loadPartition(table, offset, size))
+      return
+    }
+    const before = this.#taken
+    // Where the kernel does not take the block from the window, it is still wanted, and comes here again.
+    const isThere = this.#window.moveTo(number, table, offset, size)
+    this.#give(source, isThere ? 0 : this.#window.load(number, table, offset, size).address)
+    this.#taken = this.#window.takenBytes
+    this.#onRead(this.#taken - before)
   }
 
   dispose(): void {
     const { heap } = this.#workspace
-    this.#buffers.dispose()
+    this.#window.dispose()
+    this.#partition.dispose()
     heap.free(this.#cursor)
     heap.free(this.#list)
+  }
+
+  #give(source: number, block: number): void {
+    this.#workspace.shared.kernel.run_cursor_give(this.#cursor, source, block)
+  }
+
+  /** An index partition, where it stays while its blocks are read. */
+  #loadPartition(table: TableFile, offset: number, size: number): number {
+    const { bytes } = this.#workspace.shared
+    const block = this.#partitions.loadIndex(table, offset, size, 0, table.meta.dataBytes)
+    this.#partition.reserve(block.length)
+    bytes.copyWithin(this.#partition.address, block.address, block.address + block.length)
+    return this.#partition.address
   }
 }

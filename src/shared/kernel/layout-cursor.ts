@@ -46,4 +46,29 @@ export const RUN_CURSOR_PREFIX = 128
 export const RUN_CURSOR_COUNTERS = 132
 /** As MERGE_ROWS. */
 export const RUN_CURSOR_ROWS = 136
+/** A BLOCK_WINDOW that data blocks are taken from, or 0. */
+export const RUN_CURSOR_WINDOW = 140
 export const RUN_CURSOR_BYTES = 144
+
+// A piece of a table file in memory, from which a cursor that walks front to back takes one data block after the other
+// (assembly/block-window.ts). The thread that owns the cursor.
+
+/** u64: where in the file the piece begins. */
+export const BLOCK_WINDOW_OFFSET = 0
+/** Where it lies, and how many bytes it has. */
+export const BLOCK_WINDOW_BYTES_AT = 8
+export const BLOCK_WINDOW_LENGTH = 12
+/** i32: the number in its run of the table that the file is; -1 for none. */
+export const BLOCK_WINDOW_TABLE = 16
+/** How the table's data blocks are read: CODEC, and whether they end in digests. */
+export const BLOCK_WINDOW_CODEC = 20
+export const BLOCK_WINDOW_HAS_FOOTER = 24
+/** Where a block is decompressed, and where its resident form is made; and scratch for the block kernels. */
+export const BLOCK_WINDOW_PLAIN = 28
+export const BLOCK_WINDOW_PLAIN_CAPACITY = 32
+export const BLOCK_WINDOW_TARGET = 36
+export const BLOCK_WINDOW_TARGET_CAPACITY = 40
+export const BLOCK_WINDOW_SCRATCH = 44
+/** f64: bytes of all blocks that were taken. */
+export const BLOCK_WINDOW_TAKEN = 48
+export const BLOCK_WINDOW_BYTES = 56

@@ -60,6 +60,9 @@ export interface LoadedBlock {
   readonly length: number
 }
 
+/** A buffer, until it grows. */
+export type BufferPlace = Pick<GrowingBuffer, 'address' | 'capacity'>
+
 export class BlockLoader {
   readonly #workspace: Workspace
   readonly #frame: GrowingBuffer
@@ -72,6 +75,16 @@ export class BlockLoader {
     this.#frame = new GrowingBuffer(workspace.heap, BUFFER_BYTES)
     this.#plain = new GrowingBuffer(workspace.heap, BUFFER_BYTES)
     this.#resident = new GrowingBuffer(workspace.heap, BUFFER_BYTES)
+  }
+
+  /** Where it decompresses blocks: for kernels that load some themselves. */
+  get plain(): BufferPlace {
+    return this.#plain
+  }
+
+  /** Where it makes them resident. */
+  get resident(): BufferPlace {
+    return this.#resident
   }
 
   /** Loads a data block: a resident block. From `bytes`, where they were read already. */

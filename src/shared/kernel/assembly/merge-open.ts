@@ -53,6 +53,7 @@ import {
   RUN_CURSOR_SEQNO,
   RUN_CURSOR_TABLES,
   RUN_CURSOR_TABLE_COUNT,
+  RUN_CURSOR_WINDOW,
 } from '../layout-cursor'
 import {
   memtable_cursor_first,
@@ -105,6 +106,7 @@ export function merge_open(merge: usize, state: usize, cache: usize, end: usize,
     store<u32>(cursor, load<u32>(merge, MERGE_PREFIX), RUN_CURSOR_PREFIX)
     store<u32>(cursor, load<u32>(merge, MERGE_COUNTERS), RUN_CURSOR_COUNTERS)
     store<u32>(cursor, load<u32>(merge, MERGE_ROWS), RUN_CURSOR_ROWS)
+    store<u32>(cursor, 0, RUN_CURSOR_WINDOW)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_BLOCK)
     store<u32>(cursor, 0, RUN_CURSOR_PINNED_INDEX)
     cursor += RUN_CURSOR_BYTES

@@ -1,6 +1,7 @@
 // Walks the data blocks of one run, in either direction, and hands them to a merge source one by one. Blocks that the
-// cache holds are pinned there and read in place; for any other one the source stops (SOURCE_WANTS_BLOCK) until the
-// calling thread gives it. The thread that owns the merge; scans and compactions alike.
+// cache holds are pinned there and read in place, those that lie in a window are made resident from there; for any other
+// one the source stops (SOURCE_WANTS_BLOCK) until the calling thread gives it. The thread that owns the merge; scans and
+// compactions alike.
 //
 //   TABLE ──→ PARTITION_SEEK or _STEP (two-level tables only) ──→ BLOCK_SEEK or _STEP ──→ the source stands on an entry
 //     ↑                    ↑                                              │
@@ -70,10 +71,12 @@ import {
   RUN_CURSOR_WANTED_KIND,
   RUN_CURSOR_WANTED_OFFSET,
   RUN_CURSOR_WANTED_SIZE,
+  RUN_CURSOR_WINDOW,
 } from '../layout-cursor'
 import { COUNTERS_CACHED, COUNTERS_PREFIX_SKIPS } from '../layout-metrics'
 import { cache_pin, cache_unpin } from './block-cache'
 import { touch_block } from './block-cache-ahead'
+import { window_block } from './block-window'
 import { touch } from './bytes'
 import { cache_find, cache_peek } from './cache-lookup'
 import { count_for } from './counters'
@@ -393,6 +396,10 @@ function proceed(cursor: usize, source: usize, given: usize, isFresh: bool): voi
         count_for(counters, COUNTERS_CACHED + (isPartition ? WANTED_INDEX << 3 : WANTED_DATA))
       }
       fresh = false
+    }
+    if (block == 0 && !isPartition) {
+      const window = <usize>load<u32>(cursor, RUN_CURSOR_WINDOW)
+      if (window != 0) block = window_block(window, load<i32>(cursor, RUN_CURSOR_TABLE), record)
     }
     if (block == 0) {
       store<u32>(cursor, isPartition ? WANTED_INDEX : WANTED_DATA, RUN_CURSOR_WANTED_KIND)
