@@ -8,7 +8,6 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { VarveError } from '../../shared/base/errors.js'
-import { SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
 import { ITERATOR_LEAK } from './held-scans.js'
 import type { LaterBlocks } from './later-blocks.js'
 import { type Held, UNWATCHED, unwatch, watch } from './leak-watch.js'
@@ -81,13 +80,8 @@ export class AsyncRangeIterator<T> implements AsyncIterableIterator<T[]>, AsyncD
     this.#source = source
     this.#shape = shape
     this.#signal = signal
-    this.#remaining = range.limit
-    const { lower, upper, seqno, isReverse } = range
-    const flags = shape === 'keys' ? SCAN_KEYS_ONLY : 0
-    const rows = new RowReader(source, {
-      ...{ lower, upper, seqno, isReverse, flags },
-      rowsWanted: range.limit,
-    })
+    this.#remaining = range.rowsWanted
+    const rows = new RowReader(source, range)
     this.#state = new AsyncRangeState(source, rows)
     watch(this, this.#state)
     signal?.addEventListener('abort', this.#onAbort)

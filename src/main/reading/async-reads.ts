@@ -8,7 +8,7 @@
  * I3: the read that the caller began ends before the first wait; what comes behind one is a read of its own.
  */
 import { LATER } from '../../shared/iterator/range-scan.js'
-import { READ_WANTS_BLOCK } from '../../shared/kernel/layout.js'
+import { READ_WANTS_BLOCK, SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
 import {
   type BlockRange,
   readRangeLater,
@@ -95,6 +95,7 @@ export class AsyncReads {
     const core = this.#core
     const { compare } = core.order
     const bounds = boundsOf(options, compare)
+    const shape = shapeOf(options)
     const range = {
       lower: bounds.lower,
       upper: bounds.upper,
@@ -102,9 +103,9 @@ export class AsyncReads {
       probe: undefined,
       seqno,
       isReverse: options.reverse === true,
-      limit: limitOf(options, bounds, compare),
+      flags: shape === 'keys' ? SCAN_KEYS_ONLY : 0,
+      rowsWanted: limitOf(options, bounds, compare),
     }
-    const shape = shapeOf(options)
     const view = core.viewAt(seqno).acquire()
     core.acquireReading()
     const source = this.#source(view, seqno, range.isReverse)

@@ -28,7 +28,9 @@ export const UNWATCHED = -1
 /** Known to the finalization registry. */
 const GROWN = -2
 
-let newborns: { readonly owner: object; readonly held: Held }[] = []
+/** Side by side. */
+let owners: object[] = []
+let newborns: Held[] = []
 let isScheduled = false
 
 const forgotten = new FinalizationRegistry<Held>((held) => {
@@ -38,17 +40,19 @@ const forgotten = new FinalizationRegistry<Held>((held) => {
 
 function grow(): void {
   isScheduled = false
-  for (const { owner, held } of newborns) {
+  newborns.forEach((held, number) => {
     held.watchNumber = GROWN
-    forgotten.register(owner, held, held)
-  }
+    forgotten.register(owners[number] as object, held, held)
+  })
+  owners = []
   newborns = []
 }
 
 /** Begins to watch `owner`, which holds `held` until {@link unwatch}. */
 export function watch(owner: object, held: Held): void {
   held.watchNumber = newborns.length
-  newborns.push({ owner, held })
+  owners.push(owner)
+  newborns.push(held)
   if (isScheduled) return
   isScheduled = true
   setImmediate(grow)
@@ -60,8 +64,10 @@ export function unwatch(held: Held): void {
   held.watchNumber = UNWATCHED
   if (number === GROWN) forgotten.unregister(held)
   if (number < 0) return
+  const owner = owners.pop()
   const last = newborns.pop()
-  if (last === undefined || number === newborns.length) return
+  if (owner === undefined || last === undefined || number === newborns.length) return
+  owners[number] = owner
   newborns[number] = last
-  last.held.watchNumber = number
+  last.watchNumber = number
 }

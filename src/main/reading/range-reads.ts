@@ -6,6 +6,7 @@
 import { rangeError } from '../../shared/base/errors.js'
 import { isEmptyRange, type KeyRangeBounds } from '../../shared/base/key-order.js'
 import { RangeScan } from '../../shared/iterator/range-scan.js'
+import { SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { BatchRangeIterator } from './batch-range-iterator.js'
 import type { Guard } from './guard.js'
@@ -161,7 +162,8 @@ export class RangeReads {
       probe,
       seqno,
       isReverse: options.reverse === true,
-      limit: limitOf(options, bounds, this.#core.order.compare),
+      flags: shape === 'keys' ? SCAN_KEYS_ONLY : 0,
+      rowsWanted: limitOf(options, bounds, this.#core.order.compare),
     }
     return new TreeIterator(this.#source(seqno), range, shape)
   }

@@ -4,41 +4,22 @@
  * I1: the two ends never yield the same key twice.
  * I2: the super version stays until the iterator is used up or disposed.
  */
-import { isSameKey, type KeyRangeBounds } from '../../shared/base/key-order.js'
-import type { OperandResolver } from '../../shared/iterator/range-scan.js'
-import { SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
+import { isSameKey } from '../../shared/base/key-order.js'
+import type { OperandResolver, ScanRange } from '../../shared/iterator/range-scan.js'
 import { Guard } from './guard.js'
 import { HeldScans } from './held-scans.js'
 import { watch } from './leak-watch.js'
 import type { Shape } from './read-options.js'
 import { RowReader, type RowSource } from './row-reader.js'
 
-export interface IteratorRange extends KeyRangeBounds {
+export interface IteratorRange extends ScanRange {
   /** Only keys that start with it, in an order in which the bounds do not say so. */
   readonly prefix: Uint8Array | undefined
-  /** As in {@link ScanRange}. */
-  readonly probe: Uint8Array | undefined
-  readonly seqno: number
-  readonly isReverse: boolean
-  readonly limit: number
+  /** Entries at most. */
+  readonly rowsWanted: number
 }
 
-/** One direction of an iterator. */
-class End {
-  readonly rows: RowReader
-  /** The last key that this end yielded, kept only while the other end is in use. */
-  lastKey: Buffer | undefined
-
-  constructor(rows: RowReader) {
-    this.rows = rows
-  }
-
-  dispose(): void {
-    this.rows.dispose()
-  }
-}
-
-class IteratorState extends HeldScans<End> {
+class IteratorState extends HeldScans<RowReader> {
   /** Guards only: why the row at hand has no value. */
   failure: { readonly error: unknown } | undefined
 }
@@ -81,7 +62,7 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
     this.#source = shape === 'guards' ? guarded(source, this.#state) : source
     this.#range = range
     this.#shape = shape
-    this.#remaining = range.limit
+    this.#remaining = range.rowsWanted
     watch(this, this.#state)
   }
 
@@ -116,16 +97,14 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   }
 
   /** Makes an end. From now on it and the other one, if that is in use, look out for each other. */
-  #begin(isReverse: boolean, other: End | undefined): End {
-    if (other !== undefined) other.lastKey = other.rows.key()
-    const { lower, upper, prefix, probe, seqno } = this.#range
-    const flags = this.#shape === 'keys' ? SCAN_KEYS_ONLY : 0
-    const rowsWanted = this.#remaining
-    const range = { lower, upper, probe, seqno, isReverse, flags, rowsWanted }
-    return new End(new RowReader(this.#source, range, prefix))
+  #begin(isReverse: boolean, other: RowReader | undefined): RowReader {
+    if (other !== undefined) other.lastKey = other.key()
+    const range = this.#range
+    const along = isReverse === range.isReverse ? range : { ...range, isReverse }
+    return new RowReader(this.#source, along, range.prefix)
   }
 
-  #step(end: End, other: End | undefined): IteratorResult<T, undefined> {
+  #step(end: RowReader, other: RowReader | undefined): IteratorResult<T, undefined> {
     let isThere: boolean
     try {
       isThere = this.#advance(end, other)
@@ -137,23 +116,24 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
     }
     if (!isThere) return this.return()
     this.#remaining--
-    return { done: false, value: this.#read(end.rows) }
+    return { done: false, value: this.#read(end) }
   }
 
   /** Steps one end; false where it is at its end or has met the other one. */
-  #advance(end: End, other: End | undefined): boolean {
-    if (!end.rows.next()) return false
+  #advance(end: RowReader, other: RowReader | undefined): boolean {
+    if (!end.next()) return false
     // Where only one end is in use, keys need not be remembered.
     if (other === undefined) return true
-    end.lastKey = end.rows.key()
+    end.lastKey = end.key()
     return other.lastKey === undefined || !isSameKey(end.lastKey, other.lastKey)
   }
 
   #read(rows: RowReader): T {
-    if (this.#shape === 'keys') return rows.key() as T
-    if (this.#shape === 'values') return rows.value() as T
-    if (this.#shape === 'guards') return this.#guard(rows) as T
-    return [rows.key(), rows.value()] as T
+    const shape = this.#shape
+    if (shape === 'entries') return [rows.key(), rows.value()] as T
+    if (shape === 'keys') return rows.key() as T
+    if (shape === 'values') return rows.value() as T
+    return this.#guard(rows) as T
   }
 
   #guard(rows: RowReader): Guard {

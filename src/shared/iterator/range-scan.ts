@@ -16,7 +16,6 @@ import {
   KIND_VALUE,
   MERGE_COUNTERS,
   MERGE_PREFIX,
-  MERGE_RANGES,
   MERGE_REVERSE,
   MERGE_ROWS,
   MERGE_SEQNO,
@@ -31,25 +30,23 @@ import {
   SCAN_BOUND,
   SCAN_BOUND_INCLUSIVE,
   SCAN_BOUND_LENGTH,
-  SCAN_CAPACITY,
-  SCAN_EVERY_VERSION,
+  SCAN_CACHE,
   SCAN_FLAGS,
-  SCAN_GAP,
-  SCAN_HAS_KEY,
-  SCAN_KEY,
   SCAN_KEY_LENGTH,
   SCAN_KEYS_ONLY,
-  SCAN_MERGE,
-  SCAN_OUT,
-  SCAN_RANGES,
   SCAN_ROWS,
   SCAN_ROWS_MAX,
   SCAN_SEQNO,
-  SCAN_TENTATIVE,
+  SCAN_STAGE,
+  SCAN_STAGE_APART,
+  SCAN_STAGE_NEW,
+  SCAN_START,
+  SCAN_START_BEHIND,
+  SCAN_START_LENGTH,
+  SCAN_STATE,
   SCAN_TOP,
   SOURCE_BYTES,
 } from '../kernel/layout.js'
-import { RANGE_GAP_IS_KNOWN } from '../kernel/layout-ranges.js'
 import type { GrowingBuffer, Workspace } from '../memory/workspace.js'
 import type { ReadView, ViewRun } from './read-view.js'
 import { type BlockGiver, feedSource } from './run-cursor.js'
@@ -90,13 +87,6 @@ export type WritableRow = { -readonly [Field in keyof Row]: Row[Field] }
 /** A resolver answers this where it has to wait; the scan asks again. */
 export const LATER = Symbol('later')
 
-/** A bound in the shared memory. */
-interface BoundRef {
-  readonly address: number
-  readonly length: number
-  readonly isInclusive: boolean
-}
-
 export class RangeScan {
   readonly #workspace: Workspace
   readonly #view: ReadView
@@ -105,13 +95,6 @@ export class RangeScan {
   readonly #memory: ScanMemory
   readonly #giver: BlockGiver
   readonly #batch: GrowingBuffer
-  /** Where the walk starts, and where it ends. */
-  #start: BoundRef | undefined
-  #end: BoundRef | undefined
-  /** The published state whose range tombstones hide rows; 0 where there are none, or every version is read. */
-  readonly #ranges: number
-  /** How far the sources are: not placed, being placed (some want a block), or placed and merged. */
-  #stage: 'apart' | 'seeking' | 'merging' = 'apart'
   /** A source wants a block that was not at hand. */
   #isHungry = false
   /** The batch at hand is being filled. */
@@ -126,7 +109,6 @@ export class RangeScan {
   /** Offset of the next row in the batch, and of the end of its rows. */
   #at = 0
   #top = 0
-  #batchNumber = 0
 
   /** Reads nothing yet. */
   constructor(
@@ -145,21 +127,22 @@ export class RangeScan {
     const memory = ScanMemory.take(workspace)
     this.#memory = memory
     this.#batch = memory.batch
-    const { isReverse, lower, upper } = range
-    this.#start = this.#place(isReverse ? upper : lower, memory.start)
-    this.#end = this.#place(isReverse ? lower : upper, memory.end)
-    const sources = memory.sources(view.memtables.length, view.runs.length)
-    const { merge } = memory
+    const { isReverse, lower, upper, seqno, flags, rowsWanted = BATCH_ROWS_FIRST } = range
+    const { scan, merge } = memory
+    shared.setU32(scan + SCAN_STATE, view.stateAddress)
+    shared.setU32(scan + SCAN_CACHE, giver.cacheAddress)
+    shared.setU32(scan + SCAN_FLAGS, flags)
+    shared.setU64(scan + SCAN_SEQNO, seqno)
+    const rows = Math.min(BATCH_ROWS_FIRST, Math.max(1, rowsWanted))
+    shared.setU32(merge + MERGE_ROWS, rows)
     shared.setU32(merge + MERGE_REVERSE, isReverse ? 1 : 0)
-    shared.setU32(merge + MERGE_SOURCES, sources)
-    this.#ranges = this.#rangesOf(view)
-    shared.setU32(merge + MERGE_RANGES, this.#ranges)
-    shared.setU64(merge + MERGE_SEQNO, range.seqno)
+    shared.setU32(merge + MERGE_SOURCES, memory.sources(view.memtables.length, view.runs.length))
+    shared.setU64(merge + MERGE_SEQNO, seqno)
     shared.setU32(merge + MERGE_COUNTERS, giver.countersAddress ?? 0)
-    shared.setU32(merge + MERGE_ROWS, this.#rowsFirst)
     shared.setU32(merge + MERGE_PREFIX, this.#placeProbe(range.probe))
-    this.#openMerge()
-    this.#initScan()
+    this.#placeEnd(isReverse ? lower : upper)
+    this.#startAt(isReverse ? upper : lower, rows)
+    shared.setU32(scan + SCAN_STAGE, SCAN_STAGE_NEW)
   }
 
   /**
@@ -167,8 +150,8 @@ export class RangeScan {
    * REQUIRES: `start` lies inside the range.
    */
   seek(start: KeyBound | undefined): void {
-    this.#start = this.#place(start, this.#memory.start)
-    this.#stage = 'apart'
+    const { shared } = this.#workspace
+    const { scan, merge } = this.#memory
     this.#isHungry = false
     this.#isFilling = false
     this.#hasOperand = false
@@ -177,15 +160,16 @@ export class RangeScan {
     this.#isWidening = false
     this.#at = 0
     this.#top = 0
-    this.#initScan()
+    this.#startAt(start, shared.getU32(merge + MERGE_ROWS))
+    if (shared.getU32(scan + SCAN_STAGE) !== SCAN_STAGE_NEW)
+      shared.setU32(scan + SCAN_STAGE, SCAN_STAGE_APART)
   }
 
   /** Starts anew on other bounds. */
   move(lower: KeyBound | undefined, upper: KeyBound | undefined): void {
-    this.#workspace.shared.kernel.merge_release(this.#memory.merge)
+    this.#workspace.shared.kernel.scan_release(this.#memory.scan)
     const { isReverse } = this.#range
-    this.#end = this.#place(isReverse ? lower : upper, this.#memory.end)
-    this.#openMerge()
+    this.#placeEnd(isReverse ? lower : upper)
     this.seek(isReverse ? upper : lower)
   }
 
@@ -228,9 +212,18 @@ export class RangeScan {
     return this.#workspace.shared.getU64(row.keyAddress - ROW_KEY + ROW_SEQNO)
   }
 
-  /** Counts the batches: rows whose places were read since it last changed lie in the batch at hand. */
-  get batchNumber(): number {
-    return this.#batchNumber
+  /**
+   * To the next batch, all of whose rows count as taken: true where there is one, false at the end, undefined where it has
+   * to wait.
+   */
+  nextBatch(): boolean | undefined {
+    this.#at = this.#top
+    while (this.#at >= this.#top) {
+      if (this.#isDone) return false
+      if (!this.#fill()) return undefined
+    }
+    this.#at = this.#top
+    return true
   }
 
   /** Where the batch at hand starts, and how long it is; good until it changes. */
@@ -242,27 +235,47 @@ export class RangeScan {
     return this.#top
   }
 
-  /** True where no further row lies in the batch at hand. */
-  get isAtBatchEnd(): boolean {
-    return this.#at >= this.#top
-  }
-
   dispose(): void {
     if (this.#isDisposed) return
     this.#isDisposed = true
     this.#isDone = true
     this.#at = 0
     this.#top = 0
-    this.#workspace.shared.kernel.merge_release(this.#memory.merge)
+    this.#workspace.shared.kernel.scan_release(this.#memory.scan)
     this.#memory.give()
   }
 
-  #place(bound: KeyBound | undefined, buffer: GrowingBuffer): BoundRef | undefined {
-    if (bound === undefined) return undefined
+  /** Where the walk starts, and how many rows it takes at first. */
+  #startAt(bound: KeyBound | undefined, rows: number): void {
+    const { shared } = this.#workspace
+    const { scan, start } = this.#memory
+    shared.setU32(scan + SCAN_ROWS_MAX, rows)
+    if (bound === undefined) {
+      shared.setU32(scan + SCAN_START, 0)
+      return
+    }
     const { key, isInclusive } = bound
-    buffer.reserve(key.length)
-    this.#workspace.shared.bytes.set(key, buffer.address)
-    return { address: buffer.address, length: key.length, isInclusive }
+    start.reserve(key.length)
+    shared.bytes.set(key, start.address)
+    shared.setU32(scan + SCAN_START, start.address)
+    shared.setU32(scan + SCAN_START_LENGTH, key.length)
+    shared.setU32(scan + SCAN_START_BEHIND, isInclusive === this.#range.isReverse ? 1 : 0)
+  }
+
+  /** Where it ends. */
+  #placeEnd(bound: KeyBound | undefined): void {
+    const { shared } = this.#workspace
+    const { scan, end } = this.#memory
+    if (bound === undefined) {
+      shared.setU32(scan + SCAN_BOUND, 0)
+      return
+    }
+    const { key, isInclusive } = bound
+    end.reserve(key.length)
+    shared.bytes.set(key, end.address)
+    shared.setU32(scan + SCAN_BOUND, end.address)
+    shared.setU32(scan + SCAN_BOUND_LENGTH, key.length)
+    shared.setU32(scan + SCAN_BOUND_INCLUSIVE, isInclusive ? 1 : 0)
   }
 
   /** Where the hash of the probe lies; 0 without one. */
@@ -272,75 +285,6 @@ export class RangeScan {
     const { prefix } = this.#memory
     hasher.hash64Into(probe, shared.bytes, prefix)
     return prefix
-  }
-
-  #rangesOf({ stateAddress }: ReadView): number {
-    if ((this.#range.flags & SCAN_EVERY_VERSION) !== 0) return 0
-    return this.#workspace.shared.kernel.state_has_ranges(stateAddress) === 0 ? 0 : stateAddress
-  }
-
-  /** Rows of the first batch. */
-  get #rowsFirst(): number {
-    const { rowsWanted = BATCH_ROWS_FIRST } = this.#range
-    return Math.min(BATCH_ROWS_FIRST, Math.max(1, rowsWanted))
-  }
-
-  #openMerge(): void {
-    const { merge } = this.#memory
-    const { stateAddress } = this.#view
-    const address = this.#end?.address ?? 0
-    const length = this.#end?.length ?? 0
-    const { cacheAddress } = this.#giver
-    this.#workspace.shared.kernel.merge_open(merge, stateAddress, cacheAddress, address, length)
-  }
-
-  /** Places every source and builds the heap; false where a block is not at hand. */
-  #placeSources(): boolean {
-    const { kernel } = this.#workspace.shared
-    const { merge } = this.#memory
-    let event: number
-    if (this.#stage === 'apart') {
-      const start = this.#start
-      const isBehind = start !== undefined && start.isInclusive === this.#range.isReverse
-      event = kernel.merge_seek(merge, start?.address ?? 0, start?.length ?? 0, isBehind ? 1 : 0)
-      this.#stage = 'seeking'
-    } else {
-      event = kernel.merge_start(merge)
-    }
-    while (event === EVENT_WANTS_BLOCK) {
-      if (!this.#feed()) return false
-      event = kernel.merge_start(merge)
-    }
-    this.#stage = 'merging'
-    return true
-  }
-
-  #initScan(): void {
-    const { shared } = this.#workspace
-    const { seqno, flags } = this.#range
-    const bound = this.#end
-    const { scan, merge, key } = this.#memory
-    shared.setU32(scan + SCAN_MERGE, merge)
-    shared.setU32(scan + SCAN_TOP, 0)
-    shared.setU32(scan + SCAN_ROWS, 0)
-    shared.setU32(scan + SCAN_ROWS_MAX, this.#rowsFirst)
-    shared.setU32(scan + SCAN_FLAGS, flags)
-    shared.setU32(scan + SCAN_BOUND, bound?.address ?? 0)
-    shared.setU32(scan + SCAN_BOUND_LENGTH, bound?.length ?? 0)
-    shared.setU32(scan + SCAN_BOUND_INCLUSIVE, bound?.isInclusive ? 1 : 0)
-    shared.setU32(scan + SCAN_KEY, key)
-    shared.setU32(scan + SCAN_HAS_KEY, 0)
-    shared.setU32(scan + SCAN_TENTATIVE, 0)
-    shared.setU64(scan + SCAN_SEQNO, seqno)
-    shared.setU32(scan + SCAN_RANGES, this.#ranges)
-    shared.setU32(scan + SCAN_GAP + RANGE_GAP_IS_KNOWN, 0)
-    this.#nameBatch()
-  }
-
-  #nameBatch(): void {
-    const { shared } = this.#workspace
-    shared.setU32(this.#memory.scan + SCAN_OUT, this.#batch.address)
-    shared.setU32(this.#memory.scan + SCAN_CAPACITY, this.#batch.capacity)
   }
 
   /** Fills the batch anew; false where that has to wait. */
@@ -362,7 +306,6 @@ export class RangeScan {
       if (isFed === undefined) return this.#endBatch()
       if (!isFed) return false
     }
-    if (this.#stage !== 'merging' && !this.#placeSources()) return false
     const { shared } = this.#workspace
     const { scan } = this.#memory
     if (!this.#isFilling) {
@@ -372,12 +315,11 @@ export class RangeScan {
       shared.setU32(scan + SCAN_ROWS, 0)
       this.#at = 0
       this.#top = 0
-      this.#batchNumber++
     }
     let event = shared.kernel.scan_run(scan)
     while (event === EVENT_WANTS_BLOCK || event === EVENT_NO_SPACE) {
       if (event === EVENT_NO_SPACE) {
-        this.#growBatch(this.#batch.capacity * 2)
+        this.#memory.growBatch(this.#batch.capacity * 2)
       } else {
         const isFed = this.#tryFeed()
         if (isFed === undefined) return this.#endBatch()
@@ -397,12 +339,7 @@ export class RangeScan {
   #widenBatch(): void {
     this.#isWidening = false
     this.#workspace.shared.setU32(this.#memory.scan + SCAN_ROWS_MAX, 0xffff_ffff)
-    if (this.#batch.capacity < BATCH_BYTES_LAST) this.#growBatch(BATCH_BYTES_LAST)
-  }
-
-  #growBatch(capacity: number): void {
-    this.#batch.reserve(capacity)
-    this.#nameBatch()
+    if (this.#batch.capacity < BATCH_BYTES_LAST) this.#memory.growBatch(BATCH_BYTES_LAST)
   }
 
   /** The rows found so far are the last ones. */
@@ -460,7 +397,7 @@ export class RangeScan {
     if (value === undefined) return true
     const isKeyOnly = (this.#range.flags & SCAN_KEYS_ONLY) !== 0
     const bytes = (ROW_KEY + keyLength + (isKeyOnly ? 0 : value.length) + 7) & ~7
-    if (bytes > this.#batch.capacity) this.#growBatch(bytes)
+    if (bytes > this.#batch.capacity) this.#memory.growBatch(bytes)
     const row = this.#batch.address
     shared.setU32(row + ROW_BYTES, bytes)
     shared.setU32(row + ROW_KEY_LENGTH, keyLength)

@@ -5,7 +5,16 @@
  * I1: a set belongs to one scan at a time; what is in it when a scan takes it is another's leftovers.
  */
 import { KEY_BYTES_MAX } from '../base/limits.js'
-import { MEMTABLE_CURSOR_BYTES, MERGE_BYTES, SCAN_BYTES, SOURCE_BYTES } from '../kernel/layout.js'
+import {
+  MEMTABLE_CURSOR_BYTES,
+  MERGE_BYTES,
+  SCAN_BYTES,
+  SCAN_CAPACITY,
+  SCAN_KEY,
+  SCAN_MERGE,
+  SCAN_OUT,
+  SOURCE_BYTES,
+} from '../kernel/layout.js'
 import { RUN_CURSOR_BYTES } from '../kernel/layout-cursor.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 import { CursorBuffers } from './run-cursor.js'
@@ -20,8 +29,6 @@ const IDLE_BYTES_MAX = 512 * 1024
 const BATCH_BYTES = 4 * 1024
 const BOUND_BYTES = 256
 
-const idle = new WeakMap<Workspace, ScanMemory[]>()
-
 export class ScanMemory {
   /** The kernels' SCAN and MERGE. */
   readonly scan: number
@@ -30,6 +37,7 @@ export class ScanMemory {
   readonly key: number
   /** The hash of a prefix that tables must have: 8 bytes. */
   readonly prefix: number
+  /** Where the rows come. It grows by {@link growBatch} alone: SCAN names it. */
   readonly batch: GrowingBuffer
   /** The bounds, in the direction of the scan. */
   readonly start: GrowingBuffer
@@ -49,27 +57,32 @@ export class ScanMemory {
     this.start = new GrowingBuffer(heap, BOUND_BYTES)
     this.end = new GrowingBuffer(heap, BOUND_BYTES)
     this.#sources = new GrowingBuffer(heap, sourcesBytes(2, 6))
+    const { shared } = workspace
+    shared.setU32(this.scan + SCAN_MERGE, this.merge)
+    shared.setU32(this.scan + SCAN_KEY, this.key)
+    this.#nameBatch()
   }
 
   /** A set for one scan, to be handed back by {@link give}. */
   static take(workspace: Workspace): ScanMemory {
-    return idle.get(workspace)?.pop() ?? new ScanMemory(workspace)
+    return (workspace.idleScans.pop() as ScanMemory | undefined) ?? new ScanMemory(workspace)
   }
 
   /** Frees the sets that wait for a scan: when a tree closes, its memory is given back. */
   static freeIdle(workspace: Workspace): void {
-    for (const set of idle.get(workspace)?.splice(0) ?? []) set.#free()
+    for (const set of workspace.idleScans.splice(0)) (set as ScanMemory).#free()
   }
 
   /** The scan is over. */
   give(): void {
-    let sets = idle.get(this.#workspace)
-    if (sets === undefined) {
-      sets = []
-      idle.set(this.#workspace, sets)
-    }
+    const sets = this.#workspace.idleScans
     if (sets.length < IDLE_MAX && this.#growingBytes <= IDLE_BYTES_MAX) sets.push(this)
     else this.#free()
+  }
+
+  growBatch(capacity: number): void {
+    this.batch.reserve(capacity)
+    this.#nameBatch()
   }
 
   /** Room for what `merge_open` makes of so many memtables and runs: its address. */
@@ -88,7 +101,15 @@ export class ScanMemory {
   }
 
   get #growingBytes(): number {
-    return this.#buffers.reduce((sum, { capacity }) => sum + capacity, this.batch.capacity)
+    let bytes = this.batch.capacity
+    for (const { capacity } of this.#buffers) bytes += capacity
+    return bytes
+  }
+
+  #nameBatch(): void {
+    const { shared } = this.#workspace
+    shared.setU32(this.scan + SCAN_OUT, this.batch.address)
+    shared.setU32(this.scan + SCAN_CAPACITY, this.batch.capacity)
   }
 
   #free(): void {

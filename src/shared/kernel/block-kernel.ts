@@ -114,12 +114,6 @@ export interface BlockKernel {
   merge_build(merge: number): void
   source_set_entry(source: number, entry: number): void
 
-  // assembly/merge-open.ts
-  merge_open(merge: number, state: number, cache: number, end: number, endLength: number): void
-  merge_seek(merge: number, key: number, keyLength: number, behind: number): number
-  merge_start(merge: number): number
-  merge_release(merge: number): void
-
   // assembly/run-cursor.ts
   run_cursor_seek(
     cursor: number,
@@ -135,6 +129,7 @@ export interface BlockKernel {
   // assembly/compaction-stream.ts, scan.ts, point-read.ts
   compaction_run(compaction: number): number
   scan_run(scan: number): number
+  scan_release(scan: number): void
   point_read(read: number): number
   point_read_begin(read: number, state: number, keyLength: number, seqno: number): number
   point_read_batch(

@@ -234,7 +234,25 @@ export const SCAN_TENTATIVE = 60
 /** The published state whose range tombstones hide rows, or 0 where none do; the RANGE_GAP at hand. */
 export const SCAN_RANGES = 64
 export const SCAN_GAP = 72
-export const SCAN_BYTES = 104
+/** How far the scan is, one of SCAN_STAGE_*. */
+export const SCAN_STAGE = 104
+/** Where it starts, as `merge_seek` takes it: key (0: at the near end), length, and 1 for right behind the key. */
+export const SCAN_START = 108
+export const SCAN_START_LENGTH = 112
+export const SCAN_START_BEHIND = 116
+/** The published state that it reads, and the view of the cache. */
+export const SCAN_STATE = 120
+export const SCAN_CACHE = 124
+export const SCAN_BYTES = 128
+
+/** The merge stands: it was built by `merge_build`, or opened and placed. */
+export const SCAN_STAGE_MERGING = 0
+/** Some of the sources want their first block. */
+export const SCAN_STAGE_SEEKING = 1
+/** The sources are there, and are to be placed. */
+export const SCAN_STAGE_APART = 2
+/** The sources are to be made. */
+export const SCAN_STAGE_NEW = 3
 
 export const SCAN_EVERY_VERSION = 1
 export const SCAN_KEYS_ONLY = 2

@@ -135,6 +135,11 @@ export class SharedMemory {
     return this.bytes.subarray(address, address + length)
   }
 
+  /** Copies a piece of the memory to offset `at` of `target`. */
+  copyTo(target: Uint8Array, at: number, address: number, length: number): void {
+    target.set(new Uint8Array(this.#buffer, address, length), at)
+  }
+
   /** A private copy of a piece of the memory. */
   copy(address: number, length: number): Buffer {
     const out = Buffer.allocUnsafe(length)

@@ -116,6 +116,8 @@ export class Workspace {
   readonly blockScratch: number
   /** LZ4_TABLE_BYTES for the encoder. */
   readonly lz4Table: number
+  /** Memory of scans that are over, for those to come: `iterator/scan-memory.ts` knows what it is. */
+  readonly idleScans: unknown[] = []
 
   /** @param base a workspace of the same thread and heap, whose scratch it shares */
   constructor(shared: SharedMemory, heap: Heap, base?: Workspace) {

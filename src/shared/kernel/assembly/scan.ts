@@ -11,9 +11,11 @@ import {
   EVENT_DONE,
   EVENT_NO_SPACE,
   EVENT_OPERAND,
+  EVENT_WANTS_BLOCK,
   KIND_MERGE_OPERAND,
   KIND_TOMBSTONE,
   KIND_WEAK_TOMBSTONE,
+  MERGE_RANGES,
   MERGE_REVERSE,
   ROW_BYTES,
   ROW_KEY,
@@ -24,6 +26,7 @@ import {
   SCAN_BOUND,
   SCAN_BOUND_INCLUSIVE,
   SCAN_BOUND_LENGTH,
+  SCAN_CACHE,
   SCAN_CAPACITY,
   SCAN_EVERY_VERSION,
   SCAN_FLAGS,
@@ -38,6 +41,14 @@ import {
   SCAN_ROWS,
   SCAN_ROWS_MAX,
   SCAN_SEQNO,
+  SCAN_STAGE,
+  SCAN_STAGE_MERGING,
+  SCAN_STAGE_NEW,
+  SCAN_STAGE_SEEKING,
+  SCAN_START,
+  SCAN_START_BEHIND,
+  SCAN_START_LENGTH,
+  SCAN_STATE,
   SCAN_TENTATIVE,
   SCAN_TOP,
   SOURCE_KEY,
@@ -47,10 +58,12 @@ import {
   SOURCE_VALUE,
   SOURCE_VALUE_LENGTH,
 } from '../layout'
+import { RANGE_GAP_IS_KNOWN } from '../layout-ranges'
 import { copy_bytes, equal_bytes } from './bytes'
 import { compare_keys } from './key-order'
 import { MERGE_READY, merge_advance, merge_settle, merge_top } from './merge'
-import { gap_cover } from './range-cover'
+import { merge_open, merge_release, merge_seek, merge_start } from './merge-open'
+import { gap_cover, state_has_ranges } from './range-cover'
 
 // States of SCAN_TENTATIVE: no row at SCAN_TOP; a row that a newer version may replace; an operand to be reported once
 // the rows before it were taken.
@@ -236,13 +249,54 @@ function scan_reverse(scan: usize, merge: usize, limit: u64): i32 {
 }
 
 /**
+ * Makes the sources and places them, as far as that is still to be done. EVENT_DONE: the merge stands; EVENT_WANTS_BLOCK as
+ * {@link merge_start}.
+ */
+function scan_place(scan: usize, merge: usize, stage: u32): i32 {
+  if (stage == SCAN_STAGE_NEW) {
+    const end = <usize>load<u32>(scan, SCAN_BOUND)
+    const state = <usize>load<u32>(scan, SCAN_STATE)
+    const hides = (load<u32>(scan, SCAN_FLAGS) & SCAN_EVERY_VERSION) == 0 && state_has_ranges(state) != 0
+    store<u32>(scan, hides ? <u32>state : 0, SCAN_RANGES)
+    store<u32>(merge, hides ? <u32>state : 0, MERGE_RANGES)
+    merge_open(merge, state, <usize>load<u32>(scan, SCAN_CACHE), end, load<i32>(scan, SCAN_BOUND_LENGTH))
+  }
+  if (stage != SCAN_STAGE_SEEKING) {
+    store<u32>(scan, 0, SCAN_HAS_KEY)
+    store<u32>(scan, TENTATIVE_NONE, SCAN_TENTATIVE)
+    store<u32>(scan + SCAN_GAP, 0, RANGE_GAP_IS_KNOWN)
+  }
+  store<u32>(scan, SCAN_STAGE_SEEKING, SCAN_STAGE)
+  const event =
+    stage == SCAN_STAGE_SEEKING
+      ? merge_start(merge)
+      : merge_seek(
+          merge,
+          <usize>load<u32>(scan, SCAN_START),
+          load<i32>(scan, SCAN_START_LENGTH),
+          load<i32>(scan, SCAN_START_BEHIND),
+        )
+  if (event == EVENT_DONE) store<u32>(scan, SCAN_STAGE_MERGING, SCAN_STAGE)
+  return event
+}
+
+/**
  * Runs until the batch is full, something is wanted, or the scan is over; returns an EVENT code. On EVENT_OPERAND the
  * key at SCAN_KEY is the operand's; the calling thread answers for it and calls again.
  */
 export function scan_run(scan: usize): i32 {
   const merge = <usize>load<u32>(scan, SCAN_MERGE)
+  const stage = load<u32>(scan, SCAN_STAGE)
+  if (stage != SCAN_STAGE_MERGING && scan_place(scan, merge, stage) != EVENT_DONE) return EVENT_WANTS_BLOCK
   const limit = load<u64>(scan, SCAN_SEQNO)
   return load<u32>(merge, MERGE_REVERSE) != 0
     ? scan_reverse(scan, merge, limit)
     : scan_forward(scan, merge, limit)
+}
+
+/** Lets go of all blocks that the scan pins: it ends, or begins anew with sources of other bounds. */
+export function scan_release(scan: usize): void {
+  if (load<u32>(scan, SCAN_STAGE) == SCAN_STAGE_NEW) return
+  store<u32>(scan, SCAN_STAGE_NEW, SCAN_STAGE)
+  merge_release(<usize>load<u32>(scan, SCAN_MERGE))
 }
