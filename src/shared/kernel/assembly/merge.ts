@@ -224,3 +224,33 @@ export function merge_advance(merge: usize): void {
     sift_down(merge, 0)
   }
 }
+
+// @ts-ignore: decorator
+/** True where no other source has entries left. */
+@inline
+export function merge_is_single(merge: usize): bool {
+  return load<i32>(merge, MERGE_HEAP_COUNT) == 1
+}
+
+/** The least head of the sources below the top one. REQUIRES: there is one. */
+export function merge_next_head(merge: usize): u64 {
+  const heap = <usize>load<u32>(merge, MERGE_HEAP)
+  const head = load<u64>(<usize>load<u32>(heap, 4), SOURCE_HEAD)
+  if (load<i32>(merge, MERGE_HEAP_COUNT) == 2) return head
+  return min(head, load<u64>(<usize>load<u32>(heap, 8), SOURCE_HEAD))
+}
+
+/**
+ * Forward: the top source, which reads a block, goes on to entry number `index` of it, or to the next block where that is
+ * its count. Before the entry is looked at, the merge is settled.
+ */
+export function merge_go_to(merge: usize, source: usize, index: i32): void {
+  const count = load<i32>(<usize>load<u32>(source, SOURCE_BLOCK), RESIDENT_COUNT)
+  if (index < count) {
+    store<i32>(source, index, SOURCE_INDEX)
+    store<u32>(source, SOURCE_GIVEN, SOURCE_STATE)
+  } else {
+    store<i32>(source, count - 1, SOURCE_INDEX)
+    merge_advance(merge)
+  }
+}

@@ -14,9 +14,11 @@ import {
   EVENT_WANTS_BLOCK,
   KIND_MERGE_OPERAND,
   KIND_TOMBSTONE,
+  KIND_VALUE,
   KIND_WEAK_TOMBSTONE,
   MERGE_RANGES,
   MERGE_REVERSE,
+  RESIDENT_COUNT,
   ROW_BYTES,
   ROW_KEY,
   ROW_KEY_LENGTH,
@@ -51,19 +53,33 @@ import {
   SCAN_STATE,
   SCAN_TENTATIVE,
   SCAN_TOP,
+  SOURCE_BLOCK,
+  SOURCE_GLOBAL_SEQNO,
+  SOURCE_INDEX,
   SOURCE_KEY,
   SOURCE_KEY_LENGTH,
   SOURCE_KIND,
   SOURCE_SEQNO,
+  SOURCE_TYPE,
+  SOURCE_TYPE_BLOCK,
   SOURCE_VALUE,
   SOURCE_VALUE_LENGTH,
 } from '../layout'
 import { RANGE_GAP_IS_KNOWN } from '../layout-ranges'
-import { copy_bytes, equal_bytes } from './bytes'
-import { compare_keys } from './key-order'
-import { MERGE_READY, merge_advance, merge_settle, merge_top } from './merge'
+import { copy_bytes, equal_bytes, read_varint, skip_varint } from './bytes'
+import { compare_keys, order_head64 } from './key-order'
+import {
+  MERGE_READY,
+  merge_advance,
+  merge_go_to,
+  merge_is_single,
+  merge_next_head,
+  merge_settle,
+  merge_top,
+} from './merge'
 import { merge_open, merge_release, merge_seek, merge_start } from './merge-open'
 import { gap_cover, state_has_ranges } from './range-cover'
+import { resident_entry } from './resident-block'
 
 // States of SCAN_TENTATIVE: no row at SCAN_TOP; a row that a newer version may replace; an operand to be reported once
 // the rows before it were taken.
@@ -147,12 +163,93 @@ function is_covered(scan: usize, key: usize, keyLength: i32, seqno: u64, limit: 
   return gap_cover(ranges, scan + SCAN_GAP, key, keyLength, limit, reverse) > seqno + 1
 }
 
+/**
+ * The forward loop over the block that the top source reads: its entries, as long as they come before those of all other
+ * sources and are plain values, without a word on the source about each. Returns an EVENT; or MERGE_READY where
+ * the loop over all sources goes on, the merge being settled first. REQUIRES: not every version; no range tombstones.
+ */
+function scan_block(scan: usize, merge: usize, source: usize, limit: u64): i32 {
+  const block = <usize>load<u32>(source, SOURCE_BLOCK)
+  const count = load<i32>(block, RESIDENT_COUNT)
+  const globalSeqno = load<u64>(source, SOURCE_GLOBAL_SEQNO)
+  const isKeyOnly = (load<u32>(scan, SCAN_FLAGS) & SCAN_KEYS_ONLY) != 0
+  const isSingle = merge_is_single(merge)
+  const nextHead = isSingle ? <u64>0 : merge_next_head(merge)
+  const bound = <usize>load<u32>(scan, SCAN_BOUND)
+  const boundHead = bound == 0 ? <u64>0 : order_head64(bound, load<i32>(scan, SCAN_BOUND_LENGTH))
+  const rowsMax = load<u32>(scan, SCAN_ROWS_MAX)
+  const out = <usize>load<u32>(scan, SCAN_OUT)
+  const capacity = <u64>load<u32>(scan, SCAN_CAPACITY)
+  const before = load<u32>(scan, SCAN_HAS_KEY) == 0 ? <usize>0 : <usize>load<u32>(scan, SCAN_KEY)
+  const first = load<i32>(source, SOURCE_INDEX)
+  let group = before
+  let groupLength = load<i32>(scan, SCAN_KEY_LENGTH)
+  let top = load<u32>(scan, SCAN_TOP)
+  let rows = load<u32>(scan, SCAN_ROWS)
+  let event = MERGE_READY
+  let index = first
+  for (; index < count; index++) {
+    const entry = resident_entry(block, index)
+    let at = entry + 1
+    const seqno = read_varint(at) + globalSeqno
+    at = skip_varint(at)
+    const keyLength = <i32>read_varint(at)
+    at = skip_varint(at)
+    const valueLength = <u32>read_varint(at)
+    const key = skip_varint(at)
+    // The first one is the merge's next entry; equal heads are for the merge to tell apart.
+    if (!isSingle && index != first && order_head64(key, keyLength) >= nextHead) break
+    if (bound != 0 && order_head64(key, keyLength) >= boundHead && is_beyond(scan, key, keyLength, false)) {
+      event = EVENT_DONE
+      break
+    }
+    if (seqno >= limit) continue
+    if (group != 0 && groupLength == keyLength && equal_bytes(group, key, keyLength)) continue
+    if (load<u8>(entry) != KIND_VALUE) break
+    if (rows >= rowsMax) {
+      event = EVENT_BATCH_FULL
+      break
+    }
+    // Key and value lie side by side, here as there.
+    const copied = isKeyOnly ? <u32>keyLength : <u32>keyLength + valueLength
+    const bytes = (<u64>ROW_KEY + <u64>copied + 7) & ~7
+    if (bytes > capacity - <u64>top) {
+      event = top > 0 ? EVENT_BATCH_FULL : EVENT_NO_SPACE
+      break
+    }
+    const row = out + <usize>top
+    store<u32>(row, <u32>bytes, ROW_BYTES)
+    store<i32>(row, keyLength, ROW_KEY_LENGTH)
+    store<u32>(row, valueLength, ROW_VALUE_LENGTH)
+    store<u32>(row, KIND_VALUE, ROW_KIND)
+    store<u64>(row, seqno, ROW_SEQNO)
+    copy_bytes(row + ROW_KEY, key, copied)
+    top += <u32>bytes
+    rows++
+    group = key
+    groupLength = keyLength
+  }
+  store<u32>(scan, top, SCAN_TOP)
+  store<u32>(scan, rows, SCAN_ROWS)
+  if (group != before) begin_group(scan, group, groupLength)
+  if (index != first) merge_go_to(merge, source, index)
+  return event
+}
+
 function scan_forward(scan: usize, merge: usize, limit: u64): i32 {
   const everyVersion = (load<u32>(scan, SCAN_FLAGS) & SCAN_EVERY_VERSION) != 0
+  const isPlain = !everyVersion && load<u32>(scan, SCAN_RANGES) == 0
   while (true) {
-    const settled = merge_settle(merge)
+    let settled = merge_settle(merge)
     if (settled != MERGE_READY) return settled
-    const source = merge_top(merge)
+    let source = merge_top(merge)
+    if (isPlain && load<u32>(source, SOURCE_TYPE) == SOURCE_TYPE_BLOCK) {
+      const event = scan_block(scan, merge, source, limit)
+      if (event != MERGE_READY) return event
+      settled = merge_settle(merge)
+      if (settled != MERGE_READY) return settled
+      source = merge_top(merge)
+    }
     const key = <usize>load<u32>(source, SOURCE_KEY)
     const keyLength = load<i32>(source, SOURCE_KEY_LENGTH)
     // The bound first: behind it there may be any number of versions that this scan cannot see.
