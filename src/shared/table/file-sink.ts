@@ -63,7 +63,8 @@ export class FileSink {
   reserve(bytes: number): number {
     if (this.#filled + bytes > this.#buffer.capacity) {
       this.#handOver()
-      this.#buffer.reserve(bytes)
+      // One huge piece makes it larger for a while, and no piece makes it smaller than it began.
+      this.#buffer.reserve(Math.max(bytes, BUFFER_BYTES))
     }
     return this.#buffer.address + this.#filled
   }
