@@ -20,6 +20,7 @@ const LIMITS_SHARED = 3
 const CONTRACT = [
   'block_decode',
   'block_frame',
+  'block_rows_convert_at',
   'block_seal',
   'block_verify',
   'block_writer_finish',

@@ -8,6 +8,7 @@ import {
   BLOCK_NO_SPACE,
   BLOCK_SCRATCH_BYTES,
   KIND_VALUE,
+  SOURCE_ROW_BYTES,
 } from '../../src/shared/kernel/layout.js'
 import {
   encodeDataBody,
@@ -24,11 +25,13 @@ import { decodeDataBody, decodeIndexBody } from '../../src/shared/kernel/referen
 import type { Version } from '../../src/shared/kernel/reference/version.js'
 import { TestMemory } from '../support/memory.js'
 import { Random, runSeed } from '../support/random.js'
-import { randomKeys, randomVersions } from '../support/versions.js'
+import { decodeRows } from '../support/rows.js'
+import { difference, randomKeys, randomVersions } from '../support/versions.js'
 
 const PIECE_BYTES = 4 << 20
 const GUARD_BYTES = 64
 const GUARD = 0xa5
+const ROWS_SEQNO = 7
 
 const random = new Random(runSeed())
 t.comment(`SEED=${random.seed}`)
@@ -62,6 +65,24 @@ function convertBlock(body: Uint8Array, capacity: number): Uint8Array | number {
   return guarded(capacity, () =>
     kernel.resident_block_convert(source, body.length, target, capacity, scratch),
   )
+}
+
+/** The entries of the rows, whose seqnos are raised meanwhile. */
+function convertToRows(body: Uint8Array, capacity: number): Version[] | number {
+  memory.bytes.set(body, source)
+  memory.bytes.fill(random.u32() & 255, source + body.length, source + body.length + GUARD_BYTES)
+  let count = 0
+  const found = guarded(capacity, () => {
+    count = kernel.block_rows_convert_at(
+      ...([source, body.length, target, capacity, scratch, ROWS_SEQNO] as const),
+    )
+    return count
+  })
+  if (typeof found === 'number') return found
+  const end = target + count * SOURCE_ROW_BYTES
+  return decodeRows(memory.bytes, target, end).map((version) => {
+    return { ...version, seqno: version.seqno - ROWS_SEQNO }
+  })
 }
 
 function convertIndex(
@@ -136,6 +157,26 @@ t.test('data bodies become the resident blocks of the twin', async (t) => {
       }
     }
     t.equal(wrong, 0, `restart interval ${interval}`)
+  }
+})
+
+t.test('data bodies become rows, in any room that holds them', async (t) => {
+  for (const interval of [1, 2, 16, 255]) {
+    let wrong = 0
+    let cut = 0
+    for (let round = 0; round < 100; round++) {
+      const entries = someEntries(random.pick([1, 5, 60]), random.pick([5, 2 ** 53 - 8]))
+      const body = encodeDataBody(entries, interval, random.pick([0, 0.5, 1.33]))
+      const keyBytes = entries.reduce((sum, { key }) => sum + key.length + 16, 0)
+      const room = entries.length * SOURCE_ROW_BYTES + keyBytes
+      for (const capacity of [PIECE_BYTES / 2, room, random.below(room), random.below(room)]) {
+        const found = convertToRows(body, capacity)
+        if (found === BLOCK_NO_SPACE && capacity < room) cut++
+        else if (typeof found === 'number' || difference(found, entries) !== undefined) wrong++
+      }
+    }
+    t.equal(wrong, 0, `restart interval ${interval}`)
+    t.ok(cut > 0, `${cut} without room`)
   }
 })
 
@@ -265,16 +306,18 @@ t.test(
 let refused = 0
 let accepted = 0
 
-/** True where kernel and twin agree on a body, in its code or in what it holds. */
+/** True where kernel and twin agree on a body, in its code or in what it holds, as a resident block and as rows. */
 function agreesOnBlock(body: Uint8Array): boolean {
   const expected = decodeDataBody(body)
   const found = convertBlock(body, PIECE_BYTES / 2)
+  const rows = convertToRows(body, PIECE_BYTES / 2)
   if (typeof expected === 'number') {
     refused++
-    return found === expected
+    return found === expected && rows === expected
   }
   accepted++
-  return typeof found !== 'number' && equal(found, encodeResidentBlock(expected))
+  if (typeof found === 'number' || typeof rows === 'number') return false
+  return equal(found, encodeResidentBlock(expected)) && difference(rows, expected) === undefined
 }
 
 function agreesOnIndex(body: Uint8Array): boolean {

@@ -59,6 +59,14 @@ export interface BlockKernel {
   ): number
 
   // assembly/restart-block.ts
+  block_rows_convert_at(
+    body: number,
+    length: number,
+    target: number,
+    capacity: number,
+    scratch: number,
+    globalSeqno: number,
+  ): number
   resident_block_convert(
     body: number,
     length: number,

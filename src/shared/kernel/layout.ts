@@ -161,6 +161,11 @@ export const SOURCE_BYTES = 72
 
 export const SOURCE_TYPE_MEMTABLE = 0
 export const SOURCE_TYPE_BLOCK = 1
+/** A block whose entries lie decoded: SOURCE_BLOCK is the current row, SOURCE_INDEX the end of the rows. Forward only. */
+export const SOURCE_TYPE_ROWS = 2
+
+/** A row is what the first bytes of a source are while it stands on the entry, the type included. */
+export const SOURCE_ROW_BYTES = 40
 
 /** Nothing left. */
 export const SOURCE_ENDED = 0

@@ -29,7 +29,7 @@ import {
 } from '../layout'
 import { block_writer_finish } from './block-writer'
 import { lz4_compress, lz4_decompress } from './lz4'
-import { resident_block_convert } from './restart-block'
+import { block_rows_convert, resident_block_convert } from './restart-block'
 import { xxh3_128_into } from './xxh3'
 
 /** Bytes of a KV checksum footer behind its digests: algorithm and count (format-table.md 10). */
@@ -129,6 +129,32 @@ export function data_block_load(
     capacity,
     scratch,
   )
+}
+
+/** As {@link data_block_load}, into rows of a source: their count. They refer to the frame, or to `plain`. */
+export function data_block_rows(
+  frame: usize,
+  frameBytes: i32,
+  codec: i32,
+  hasFooter: i32,
+  plain: usize,
+  plainCapacity: i32,
+  target: usize,
+  capacity: i32,
+  scratch: usize,
+  globalSeqno: u64,
+): i32 {
+  const info = scratch + BLOCK_SCRATCH_INFO
+  const verified = block_verify(frame, frameBytes, BLOCK_TYPE_DATA, info, scratch)
+  if (verified < 0) return verified
+  const body = block_decode(info, codec, plain, plainCapacity)
+  if (body < 0) return body
+  let length = <i32>load<u32>(info, BLOCK_INFO_PLAIN_LENGTH)
+  if (hasFooter != 0) {
+    length = kv_footer_strip(<usize>body, length)
+    if (length < 0) return length
+  }
+  return block_rows_convert(<usize>body, length, target, capacity, scratch + BLOCK_SCRATCH_KEY, globalSeqno)
 }
 
 /** The last steps of {@link data_block_load}, for a plaintext that the calling thread decoded itself. */

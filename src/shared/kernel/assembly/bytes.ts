@@ -166,3 +166,16 @@ export function copy_bytes(target: usize, source: usize, length: i32): void {
     for (let i = 0; i < length; i++) store<u8>(target + i, load<u8>(source + i))
   }
 }
+
+/** Bytes by which {@link copy_over} reads and writes at a time. */
+export const COPY_STEP = 16
+
+// @ts-ignore: decorator
+/**
+ * Copies `length` bytes and what lies behind them, up to COPY_STEP - 1 bytes: for short pieces with room behind both, which
+ * is written later or never looked at.
+ */
+@inline
+export function copy_over(target: usize, source: usize, length: i32): void {
+  for (let i = 0; i < length; i += COPY_STEP) v128.store(target + i, v128.load(source + i))
+}

@@ -42,7 +42,8 @@ export {
   data_block_load,
   data_body_convert,
 } from './block-frame'
-export { resident_block_convert, resident_index_convert } from './restart-block'
+export { block_rows_convert_at, resident_block_convert } from './restart-block'
+export { resident_index_convert } from './restart-index'
 export { index_search_at, resident_search_at } from './resident-block'
 export { cache_clear, cache_init, cache_insert, cache_pin, cache_unpin } from './block-cache'
 export { cache_find_at } from './cache-lookup'

@@ -27,10 +27,12 @@ import {
   SOURCE_KIND,
   SOURCE_POSITIONED,
   SOURCE_RANK,
+  SOURCE_ROW_BYTES,
   SOURCE_SEQNO,
   SOURCE_STATE,
   SOURCE_TYPE,
   SOURCE_TYPE_MEMTABLE,
+  SOURCE_TYPE_ROWS,
   SOURCE_VALUE,
   SOURCE_VALUE_LENGTH,
   SOURCE_WANTS_BLOCK,
@@ -74,6 +76,25 @@ function load_block_entry(source: usize): void {
 }
 
 // @ts-ignore: decorator
+/** Makes a source stand on the row at hand. */
+@inline
+function load_row(source: usize): void {
+  const row = <usize>load<u32>(source, SOURCE_BLOCK)
+  v128.store(source, v128.load(row))
+  v128.store(source, v128.load(row, 16), 16)
+  store<u64>(source, load<u64>(row, SOURCE_KIND), SOURCE_KIND)
+  store<u32>(source, SOURCE_POSITIONED, SOURCE_STATE)
+}
+
+// @ts-ignore: decorator
+/** Makes a source stand on the first entry of what it was given. */
+@inline
+function load_given(source: usize): void {
+  if (load<u32>(source, SOURCE_TYPE) == SOURCE_TYPE_ROWS) load_row(source)
+  else load_block_entry(source)
+}
+
+// @ts-ignore: decorator
 @inline
 function load_memtable_entry(source: usize, entry: usize): void {
   if (entry == 0) {
@@ -98,9 +119,33 @@ export function source_set_entry(source: usize, entry: i32): void {
 }
 
 // @ts-ignore: decorator
+/** The source's block is used up: it gets the next one, ends, or wants one. */
+@inline
+function next_block(source: usize): void {
+  const cursor = <usize>load<u32>(source, SOURCE_CURSOR)
+  if (cursor == 0) {
+    store<u32>(source, SOURCE_WANTS_BLOCK, SOURCE_STATE)
+    return
+  }
+  run_cursor_advance(cursor, source)
+  if (load<u32>(source, SOURCE_STATE) == SOURCE_GIVEN) load_given(source)
+}
+
+// @ts-ignore: decorator
 @inline
 function advance_source(source: usize, reverse: bool): void {
-  if (load<u32>(source, SOURCE_TYPE) == SOURCE_TYPE_MEMTABLE) {
+  const type = load<u32>(source, SOURCE_TYPE)
+  if (type == SOURCE_TYPE_ROWS) {
+    const row = load<u32>(source, SOURCE_BLOCK) + SOURCE_ROW_BYTES
+    if (row == load<u32>(source, SOURCE_INDEX)) {
+      next_block(source)
+      return
+    }
+    store<u32>(source, row, SOURCE_BLOCK)
+    load_row(source)
+    return
+  }
+  if (type == SOURCE_TYPE_MEMTABLE) {
     const cursor = <usize>load<u32>(source, SOURCE_CURSOR)
     load_memtable_entry(source, <usize>(reverse ? memtable_cursor_prev(cursor) : memtable_cursor_next(cursor)))
     return
@@ -108,13 +153,7 @@ function advance_source(source: usize, reverse: bool): void {
   const index = load<i32>(source, SOURCE_INDEX) + (reverse ? -1 : 1)
   const count = load<i32>(<usize>load<u32>(source, SOURCE_BLOCK), RESIDENT_COUNT)
   if (reverse ? index < load<i32>(source, SOURCE_FIRST) : index >= count) {
-    const cursor = <usize>load<u32>(source, SOURCE_CURSOR)
-    if (cursor == 0) {
-      store<u32>(source, SOURCE_WANTS_BLOCK, SOURCE_STATE)
-      return
-    }
-    run_cursor_advance(cursor, source)
-    if (load<u32>(source, SOURCE_STATE) == SOURCE_GIVEN) load_block_entry(source)
+    next_block(source)
     return
   }
   store<i32>(source, index, SOURCE_INDEX)
@@ -173,7 +212,7 @@ export function merge_build(merge: usize): void {
   let count = 0
   for (let i = 0; i < sourceCount; i++) {
     const source = sources + <usize>i * SOURCE_BYTES
-    if (load<u32>(source, SOURCE_STATE) == SOURCE_GIVEN) load_block_entry(source)
+    if (load<u32>(source, SOURCE_STATE) == SOURCE_GIVEN) load_given(source)
     if (load<u32>(source, SOURCE_STATE) == SOURCE_ENDED) continue
     store<u32>(heap + (<usize>count << 2), <u32>source)
     count++
@@ -197,7 +236,7 @@ export function merge_settle(merge: usize): i32 {
       return EVENT_WANTS_BLOCK
     }
     if (state == SOURCE_GIVEN) {
-      load_block_entry(source)
+      load_given(source)
     } else {
       store<i32>(merge, count - 1, MERGE_HEAP_COUNT)
       if (count == 1) return EVENT_DONE

@@ -76,7 +76,7 @@ import {
 import { COUNTERS_CACHED, COUNTERS_PREFIX_SKIPS } from '../layout-metrics'
 import { cache_pin, cache_unpin } from './block-cache'
 import { touch_block } from './block-cache-ahead'
-import { window_block } from './block-window'
+import { window_block, window_rows } from './block-window'
 import { touch } from './bytes'
 import { cache_find, cache_peek } from './cache-lookup'
 import { count_for } from './counters'
@@ -354,6 +354,7 @@ function enter_block(cursor: usize, source: usize, table: usize, block: usize): 
   }
   if (entry < first || entry >= count) return false
   if (seeks) touch_rows(cursor, table, block, entry)
+  store<u32>(source, SOURCE_TYPE_BLOCK, SOURCE_TYPE)
   store<u32>(source, <u32>block, SOURCE_BLOCK)
   store<i32>(source, entry, SOURCE_INDEX)
   store<i32>(source, first, SOURCE_FIRST)
@@ -399,7 +400,13 @@ function proceed(cursor: usize, source: usize, given: usize, isFresh: bool): voi
     }
     if (block == 0 && !isPartition) {
       const window = <usize>load<u32>(cursor, RUN_CURSOR_WINDOW)
-      if (window != 0) block = window_block(window, load<i32>(cursor, RUN_CURSOR_TABLE), record)
+      if (window != 0) {
+        const number = load<i32>(cursor, RUN_CURSOR_TABLE)
+        // All of the block is in bounds: rows need not be searched.
+        const isWhole = stage == STAGE_BLOCK_STEP && !is_reverse(cursor)
+        if (isWhole && window_rows(window, number, record, source, load<u64>(table, TABLE_GLOBAL_SEQNO))) return
+        block = window_block(window, number, record)
+      }
     }
     if (block == 0) {
       store<u32>(cursor, isPartition ? WANTED_INDEX : WANTED_DATA, RUN_CURSOR_WANTED_KIND)

@@ -14,6 +14,8 @@ import {
   SOURCE_GLOBAL_SEQNO,
   SOURCE_INDEX,
   SOURCE_STATE,
+  SOURCE_TYPE,
+  SOURCE_TYPE_ROWS,
   SOURCE_WANTS_BLOCK,
 } from '../../../../src/shared/kernel/layout.js'
 import type { ReferenceRun } from '../../../../src/shared/kernel/reference/point-read.js'
@@ -24,6 +26,7 @@ import { ResidentTable } from '../../../../src/shared/table/resident-table.js'
 import { TableFile } from '../../../../src/shared/table/table-file.js'
 import type { ViewTable } from '../../../../src/shared/table/view-table.js'
 import { Random, runSeed } from '../../../support/random.js'
+import { decodeRows } from '../../../support/rows.js'
 import { TestStates } from '../../../support/states.js'
 import { fileSystemWith, writeTable } from '../../../support/tables.js'
 import { difference } from '../../../support/versions.js'
@@ -36,9 +39,26 @@ const { shared, heap } = workspace
 const { kernel } = shared
 const states = new TestStates(workspace, random)
 
+/** Blocks that came decoded. */
+let blocksAsRows = 0
+
 interface Walked {
   readonly versions: Version[]
   readonly bytesRead: number
+}
+
+/** What a source was given, from where it stands on. */
+function givenTo(source: number): Version[] {
+  const block = shared.getU32(source + SOURCE_BLOCK)
+  const index = shared.getI32(source + SOURCE_INDEX)
+  if (shared.getU32(source + SOURCE_TYPE) === SOURCE_TYPE_ROWS) {
+    blocksAsRows++
+    return decodeRows(shared.bytes, block, index)
+  }
+  const all = decodeResidentBlock(shared.view(block, shared.getU32(block + RESIDENT_BYTES)))
+  return all.slice(index).map((version) => {
+    return { ...version, seqno: version.seqno + shared.getU64(source + SOURCE_GLOBAL_SEQNO) }
+  })
 }
 
 /** Everything that a cursor over the run gives, from behind `after` on. */
@@ -58,12 +78,7 @@ function walk(tables: readonly ViewTable[], after?: Uint8Array): Walked {
     )
     const address = shared.getU32(source + SOURCE_CURSOR)
     while (shared.getU32(source + SOURCE_STATE) !== SOURCE_ENDED) {
-      const block = shared.getU32(source + SOURCE_BLOCK)
-      const all = decodeResidentBlock(shared.view(block, shared.getU32(block + RESIDENT_BYTES)))
-      for (const version of all.slice(shared.getI32(source + SOURCE_INDEX))) {
-        const seqno = version.seqno + shared.getU64(source + SOURCE_GLOBAL_SEQNO)
-        versions.push({ ...version, seqno })
-      }
+      versions.push(...givenTo(source))
       kernel.run_cursor_advance(address, source)
       while (shared.getU32(source + SOURCE_STATE) === SOURCE_WANTS_BLOCK) cursor.feed(source)
     }
@@ -103,6 +118,7 @@ t.test('random runs, from any place', async (t) => {
   }
   t.strictSame(wrong.slice(0, 5), [])
   t.ok(rows > 3000, `${rows} entries`)
+  t.ok(blocksAsRows > 100, `${blocksAsRows} blocks as rows`)
 })
 
 t.test('every codec, several windows, and blocks larger than a window', async (t) => {
