@@ -68,7 +68,7 @@ export const RESIDENT_SLOT_BYTES = 8
 //
 //   +0  count u32 | +4 prefix length u32 | +8 bytes u32 | +12 reserved
 //   +16 heads u64 x count                           8 key bytes after the common prefix, big endian
-//       records x count: block offset u64, end seqno u64, key address offset u32, key length u32, block size u32, 0
+//       records x count: block offset u64, end seqno u64, key address offset u32, key length u32, block size u32, seen u32
 //       keys, back to back
 export const INDEX_COUNT = 0
 export const INDEX_PREFIX_LENGTH = 4
@@ -80,6 +80,11 @@ export const INDEX_RECORD_SEQNO = 8
 export const INDEX_RECORD_KEY = 16
 export const INDEX_RECORD_KEY_LENGTH = 20
 export const INDEX_RECORD_SIZE = 24
+/**
+ * Where in the cache a point read saw the block last, 0 where none did: of the indexes that stay in memory alone. A hint,
+ * written by any reader: it may lead anywhere in the memory, so that what lies there is touched, and not looked at.
+ */
+export const INDEX_RECORD_SEEN = 28
 
 // The writer of one restart block (data, index or meta).
 export const BLOCK_WRITER_OUT = 0
@@ -375,7 +380,10 @@ export const READ_FOUND_LEVEL = 92
 export const READ_FOUND_TABLE = 96
 /** Where the thread that reads counts (layout-metrics.ts); 0: nowhere. */
 export const READ_COUNTERS = 100
-/** Reads of a batch: 1 until the first data block, which is then wanted whether the cache holds it or not. */
+/**
+ * Reads of a batch: 1 until the first data block, which is then wanted whether the cache holds it or not; from there on the
+ * address of the index's record where that may be told where the block is, else 0.
+ */
 export const READ_STOPS = 104
 export const READ_BYTES = 112
 

@@ -3,7 +3,8 @@
  * no message and no copy: the TABLE structure of `layout.ts`, the top of the index, the filter or the index over its
  * partitions, and the key range. Main makes and frees it; any thread reads it.
  *
- * I1: the structure never changes after it was made, but for two counters that reads raise.
+ * I1: what it leads to never changes after it was made, but for two counters and the hints of the index
+ *     (INDEX_RECORD_SEEN), both written by reads.
  */
 
 import { VarveError } from '../base/errors.js'

@@ -2,7 +2,9 @@
 // several blocks to look up, whose misses then do not wait for each other. Lock-free, any thread, by the rules of a
 // look-up.
 //
-// I1: nothing that is read here is trusted: addresses are those of the cache, whatever lies there.
+// I1: nothing that is read here is trusted: addresses are such as lay in a cache once, whatever lies there now. A cache's
+//     memory may be given back, but the memory never shrinks.
+import { INDEX_RECORD_SEEN } from '../layout'
 import {
   CACHE_RECORD_BLOCK,
   VIEW_BUCKET_COUNT,
@@ -25,6 +27,25 @@ export function touch_bucket(view: usize, owner: u32, offset: u64): void {
   if (load<u32>(view, VIEW_BUCKET_COUNT) != 0) touch(bucket_of(view, mix(owner, offset)))
 }
 
+// @ts-ignore: decorator
+/** Whether as much as is touched of the block lies in the cache. */
+@inline
+function is_inside(view: usize, block: usize): bool {
+  const end = <usize>load<u32>(view, VIEW_SEGMENT_BYTES) * load<u32>(view, VIEW_SEGMENT_COUNT)
+  return block - CACHE_RECORD_BLOCK + TOUCHED_BYTES <= <usize>load<u32>(view, VIEW_SEGMENTS) + end
+}
+
+// @ts-ignore: decorator
+@inline
+function touch_lines(block: usize): void {
+  const record = block - CACHE_RECORD_BLOCK
+  touch(record)
+  touch(record + LINE_BYTES)
+  touch(record + 2 * LINE_BYTES)
+  touch(record + 3 * LINE_BYTES)
+  touch(record + 4 * LINE_BYTES)
+}
+
 /** The beginning of what may be that block. */
 export function touch_block(view: usize, owner: u32, offset: u64): void {
   if (load<u32>(view, VIEW_BUCKET_COUNT) == 0) return
@@ -34,9 +55,21 @@ export function touch_block(view: usize, owner: u32, offset: u64): void {
   if (bits == 0) return
   // Pairs with the stores in `insert` and in `evict_segment`: 0, or the address of a record.
   const block = block_in(atomic.load<u64>(bucket + (<usize>(ctz(bits) >> 1) << 3)))
-  const segments = <usize>load<u32>(view, VIEW_SEGMENTS)
-  const end = segments + <usize>load<u32>(view, VIEW_SEGMENT_BYTES) * load<u32>(view, VIEW_SEGMENT_COUNT)
-  const record = block - CACHE_RECORD_BLOCK
-  if (block == 0 || record + TOUCHED_BYTES > end) return
-  for (let line = record; line < record + TOUCHED_BYTES; line += LINE_BYTES) touch(line)
+  if (block != 0 && is_inside(view, block)) touch_lines(block)
+}
+
+// @ts-ignore: decorator
+/** The beginning of the block of an index's record where it was seen last: on its way while its bucket is looked at. */
+@inline
+export function touch_seen(record: usize): void {
+  const seen = <usize>load<u32>(record, INDEX_RECORD_SEEN)
+  if (seen != 0) touch_lines(seen)
+}
+
+// @ts-ignore: decorator
+/** Has the record of an index that stays in memory tell where its block is. */
+@inline
+export function note_seen(view: usize, record: usize, block: usize): void {
+  if (load<u32>(record, INDEX_RECORD_SEEN) == <u32>block) return
+  if (is_inside(view, block)) store<u32>(record, <u32>block, INDEX_RECORD_SEEN)
 }

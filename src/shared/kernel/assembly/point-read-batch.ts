@@ -4,6 +4,7 @@
 // Lock-free, any thread, by the rules of a point read. Between the steps of one call the thread inserts nothing, so what
 // was found in the cache stays.
 import {
+  INDEX_RECORD_SEEN,
   KIND_VALUE,
   READ_BYTES,
   READ_CACHE,
@@ -24,7 +25,7 @@ import {
   TABLE_OWNER,
   WANTED_DATA,
 } from '../layout'
-import { touch_block, touch_bucket } from './block-cache-ahead'
+import { note_seen, touch_block, touch_bucket, touch_seen } from './block-cache-ahead'
 import { copy_bytes } from './bytes'
 import { find_block, point_read, start_read } from './point-read'
 import { resident_touch } from './resident-block'
@@ -46,6 +47,26 @@ function wanted_owner(read: usize): u32 {
   return load<u32>(<usize>load<u32>(read, READ_WANTED_TABLE), TABLE_OWNER)
 }
 
+// @ts-ignore: decorator
+/** Whether the index told a read where its block is: that is on its way then. */
+@inline
+function is_told(read: usize): bool {
+  const record = <usize>load<u32>(read, READ_STOPS)
+  return record != 0 && load<u32>(record, INDEX_RECORD_SEEN) != 0
+}
+
+/** A read has stopped: the block is there, or is missing. If it is there, touches the entry that will be looked at. */
+function meet_block(read: usize, cache: usize): void {
+  const table = <usize>load<u32>(read, READ_WANTED_TABLE)
+  const block = find_block(read, table, WANTED_DATA, load<u64>(read, READ_WANTED_OFFSET))
+  const record = <usize>load<u32>(read, READ_STOPS)
+  store<u32>(read, <u32>block, READ_GIVEN)
+  store<u32>(read, 0, READ_STOPS)
+  if (block == 0) return
+  if (record != 0) note_seen(cache, record, block)
+  resident_touch(block, <usize>load<u32>(read, READ_KEY), load<i32>(read, READ_KEY_LENGTH))
+}
+
 /** Takes the reads from `first` to before `end` as far as memory goes, a step of all after a step of all. */
 function go_together(first: usize, end: usize, state: usize, cache: usize, counters: usize, seqno: u64): void {
   for (let read = first; read < end; read += READ_BYTES) {
@@ -54,18 +75,20 @@ function go_together(first: usize, end: usize, state: usize, cache: usize, count
     store<u32>(read, 1, READ_STOPS)
     start_read(read, state, seqno)
     store<i32>(read, point_read(read), READ_OUTCOME)
-    store<u32>(read, 0, READ_STOPS)
-    if (has_stopped(read)) touch_bucket(cache, wanted_owner(read), load<u64>(read, READ_WANTED_OFFSET))
+    if (!has_stopped(read)) store<u32>(read, 0, READ_STOPS)
   }
-  for (let read = first; read < end; read += READ_BYTES) {
-    if (has_stopped(read)) touch_block(cache, wanted_owner(read), load<u64>(read, READ_WANTED_OFFSET))
-  }
+  // Apart from the steps before: the processor looks ahead only so far, and what is touched holds it up.
   for (let read = first; read < end; read += READ_BYTES) {
     if (!has_stopped(read)) continue
-    const table = <usize>load<u32>(read, READ_WANTED_TABLE)
-    const block = find_block(read, table, WANTED_DATA, load<u64>(read, READ_WANTED_OFFSET))
-    store<u32>(read, <u32>block, READ_GIVEN)
-    if (block != 0) resident_touch(block, <usize>load<u32>(read, READ_KEY), load<i32>(read, READ_KEY_LENGTH))
+    touch_bucket(cache, wanted_owner(read), load<u64>(read, READ_WANTED_OFFSET))
+    if (load<u32>(read, READ_STOPS) != 0) touch_seen(<usize>load<u32>(read, READ_STOPS))
+  }
+  for (let read = first; read < end; read += READ_BYTES) {
+    if (!has_stopped(read) || is_told(read)) continue
+    touch_block(cache, wanted_owner(read), load<u64>(read, READ_WANTED_OFFSET))
+  }
+  for (let read = first; read < end; read += READ_BYTES) {
+    if (has_stopped(read)) meet_block(read, cache)
   }
   for (let read = first; read < end; read += READ_BYTES) {
     if (has_stopped(read) && load<u32>(read, READ_GIVEN) != 0) store<i32>(read, point_read(read), READ_OUTCOME)

@@ -88,6 +88,7 @@ import {
   ROW_CACHE_SEQNO,
   ROW_CACHE_VALUE_LENGTH,
 } from '../layout-metrics'
+import { note_seen, touch_seen } from './block-cache-ahead'
 import { burr_contains } from './burr'
 import { equal_bytes, read_varint, skip_varint } from './bytes'
 import { cache_find } from './cache-lookup'
@@ -322,9 +323,16 @@ function search_index(read: usize, table: usize, index: usize, key: usize, keyLe
   const number = index_search(index, key, keyLength, local)
   if (number == load<i32>(index, INDEX_COUNT)) return READ_PRESENT
   const record = index_record(index, number)
-  if (load<u32>(read, READ_STOPS) != 0) return want_block(read, table, WANTED_DATA, record)
+  // An index that lies in the cache itself is never changed.
+  const stays = (load<u32>(table, TABLE_FLAGS) & TABLE_TWO_LEVEL) == 0
+  if (load<u32>(read, READ_STOPS) != 0) {
+    store<u32>(read, stays ? <u32>record : 0, READ_STOPS)
+    return want_block(read, table, WANTED_DATA, record)
+  }
+  if (stays) touch_seen(record)
   const block = find_block(read, table, WANTED_DATA, load<u64>(record, INDEX_RECORD_OFFSET))
   if (block == 0) return want_block(read, table, WANTED_DATA, record)
+  if (stays) note_seen(<usize>load<u32>(read, READ_CACHE), record, block)
   take_entry(read, table, block, key, keyLength, local)
   return READ_PRESENT
 }
