@@ -5,7 +5,8 @@
  *     sorted:    source ─→ chunks ─→ jobs ─→ tables ──────────────────────→ installed at one seqno
  *     unsorted:  source ─→ chunks ─→ jobs ─→ sorted runs ─→ merge in slices ─→ installed at one seqno
  *
- * The source is asked for more only as fast as the workers take it.
+ * The source is asked for more only as fast as the workers take it: while all are at work, one batch waits and another one
+ * is gathered. So when the source ends, what is left can be cut for all of them to end at once.
  *
  * I1: all of it appears at once, or nothing of it; whatever ends it early leaves no file and no memory behind.
  */
@@ -17,7 +18,7 @@ import { installIngested } from '../scheduling/ingest-task.js'
 import { removeTables } from '../scheduling/proposed-tables.js'
 import type { Scheduler } from '../scheduling/scheduler.js'
 import type { TreeCore } from '../tree-core.js'
-import { ChunkBatch } from './chunk-batch.js'
+import { ChunkBatch, cutEvenly, type GatheredChunks } from './chunk-batch.js'
 import { chunksJob, IngestBudget } from './chunks-job.js'
 import { IngestJobs } from './ingest-jobs.js'
 import type { IngestionResult } from './ingestion.js'
@@ -74,6 +75,16 @@ const PAIRS_A_LOOK = 1024
 
 const PROGRESS_MS = 250
 
+/**
+ * A thread that has nothing to do gets a batch of this size, and as soon as that part of what there was is gathered: early
+ * at first, and not in too many tables later.
+ */
+const BATCH_BYTES_MIN = 8 * 1024 * 1024
+const BATCH_PART = 8
+
+/** What is left when the source ends is cut for each thread; for each twice where the parts are larger than that. */
+const LAST_BYTES_MAX = 16 * 1024 * 1024
+
 export class BulkIngest {
   readonly #core: TreeCore
   readonly #scheduler: Scheduler
@@ -85,6 +96,8 @@ export class BulkIngest {
   readonly #packer: ChunkPacker
   /** Aborted when nothing more is wanted of the source. */
   readonly #controller = new AbortController()
+  /** Batches for which there was no thread yet, the oldest first. */
+  #waiting: GatheredChunks[] = []
   /** Tables that no job knows of any more, until they are installed. */
   #merged: SortedRun = []
   #items = 0
@@ -103,7 +116,7 @@ export class BulkIngest {
     this.#isSorted = sorted
     this.#budget = new IngestBudget(options, executor.threads, core.runtime.memtableBytes)
     this.#jobs = new IngestJobs(core, executor, this.#budget.parallelism)
-    this.#batch = new ChunkBatch(this.#budget.batchBytes)
+    this.#batch = new ChunkBatch()
     const chunkBytes = Math.min(CHUNK_BYTES_DEFAULT, this.#budget.batchBytes)
     this.#packer = new ChunkPacker(chunkBytes, { isCopying: false })
   }
@@ -111,6 +124,7 @@ export class BulkIngest {
   /** The signal, or the closing tree, ends it: jobs that run stop within a block, and the source is not waited for. */
   stop(): void {
     this.#controller.abort()
+    this.#waiting = []
     void this.#jobs.cancel()
   }
 
@@ -135,6 +149,7 @@ export class BulkIngest {
       const tableCount = isInstalled ? tables.length : 0
       return { entryCount, tableCount, bytesWritten, seqno: isInstalled ? seqno : undefined }
     } catch (error) {
+      this.#waiting = []
       await jobs.cancel()
       this.#discard()
       // What was stopped says by whom, not that its job was stopped.
@@ -195,7 +210,7 @@ export class BulkIngest {
       )
     }
     this.#pack(this.#packer.take())
-    if (!this.#batch.isEmpty) await this.#handOn()
+    await this.#handOnRest()
   }
 
   /** Takes an item of the source; true where a job is to be started for what was gathered. */
@@ -216,21 +231,55 @@ export class BulkIngest {
       if (full === undefined) return false
       this.#pack(full)
     }
-    return this.#batch.isFull
+    const { bytes } = this.#batch
+    return bytes >= this.#budget.batchBytes || (bytes >= this.#leastBytes && this.#isIdle)
+  }
+
+  /** A thread could take a batch. */
+  get #isIdle(): boolean {
+    return this.#waiting.length === 0 && !this.#jobs.isBusy
+  }
+
+  get #leastBytes(): number {
+    return Math.max(BATCH_BYTES_MIN, this.#bytes / BATCH_PART)
   }
 
   #pack(chunk: Uint8Array | undefined): void {
     if (chunk !== undefined) this.#batch.addOwn(chunk)
   }
 
-  /** Starts a job for what was gathered, as soon as there is room for one. */
+  /** Starts a job for what was gathered, as soon as there is a thread; the source waits where a batch waits already. */
   async #handOn(): Promise<void> {
-    await this.#jobs.drained()
+    while (this.#waiting.length > 0) await this.#jobs.drained()
+    this.#jobs.requireSound()
     this.#requireWanted()
-    const gathered = this.#batch.take()
-    const { jobOf, memory } = chunksJob(this.#core, gathered, this.#budget)
-    this.#jobs.start(jobOf, memory, () => undefined)
+    this.#waiting.push(this.#batch.take())
+    this.#startJobs()
     await this.#look()
+  }
+
+  /** The source has ended: what is left is cut so that all threads end at about the same time. */
+  async #handOnRest(): Promise<void> {
+    if (this.#batch.bytes > 0) this.#waiting.push(this.#batch.take())
+    const { parallelism, batchBytes } = this.#budget
+    const bytes = this.#waiting.reduce((sum, batch) => sum + batch.bytes, 0)
+    const longest = this.#waiting.reduce((most, batch) => Math.max(most, batch.longest), 0)
+    const least = Math.ceil(bytes / (batchBytes + longest))
+    const wanted = parallelism * (parallelism > 1 && bytes > LAST_BYTES_MAX * parallelism ? 2 : 1)
+    this.#waiting = cutEvenly(this.#waiting, Math.max(least, wanted))
+    this.#startJobs()
+    await this.#look()
+    while (this.#waiting.length > 0) await this.#jobs.drained()
+  }
+
+  /** Starts jobs for what waits while there are threads; called again whenever one is free. */
+  readonly #startJobs = (): void => {
+    while (this.#jobs.isGoingOn && !this.#jobs.isBusy) {
+      const batch = this.#waiting.shift()
+      if (batch === undefined) return
+      const { jobOf, memory } = chunksJob(this.#core, batch, this.#budget)
+      this.#jobs.start(jobOf, memory, this.#startJobs)
+    }
   }
 
   /** Lets the event loop turn where it was kept for long, tells of the progress, and stops where it is to be stopped. */

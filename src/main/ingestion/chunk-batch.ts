@@ -17,25 +17,38 @@ export interface GatheredChunks {
   readonly longest: number
 }
 
+/** Joins batches and cuts them into so many of about the same size at most, chunks left whole. */
+export function cutEvenly(batches: readonly GatheredChunks[], count: number): GatheredChunks[] {
+  const chunks = batches.flatMap((batch) => batch.chunks)
+  const numbers = batches.flatMap((batch) => batch.numbers)
+  const bytes = batches.reduce((sum, batch) => sum + batch.bytes, 0)
+  const pieces: GatheredChunks[] = []
+  let from = 0
+  let done = 0
+  for (let i = 0; i < chunks.length; i++) {
+    done += (chunks[i] as Uint8Array).length
+    if (done * count < bytes * (pieces.length + 1) && i < chunks.length - 1) continue
+    pieces.push(gathered(chunks.slice(from, i + 1), numbers.slice(from, i + 1)))
+    from = i + 1
+  }
+  return pieces
+}
+
+function gathered(chunks: readonly Uint8Array[], numbers: readonly number[]): GatheredChunks {
+  const bytes = chunks.reduce((sum, { length }) => sum + length, 0)
+  const longest = chunks.reduce((most, { length }) => Math.max(most, length), 0)
+  return { chunks, numbers, bytes, longest }
+}
+
 export class ChunkBatch {
-  readonly #bytesWanted: number
   #chunks: Uint8Array[] = []
   #numbers: number[] = []
   #buffers = new Set<ArrayBufferLike>()
   #bytes = 0
 
-  /** @param bytesWanted what a job gets at least; the last chunk goes beyond it */
-  constructor(bytesWanted: number) {
-    this.#bytesWanted = bytesWanted
-  }
-
-  get isEmpty(): boolean {
-    return this.#bytes === 0
-  }
-
-  /** True where what was gathered is enough for a job. */
-  get isFull(): boolean {
-    return this.#bytes >= this.#bytesWanted
+  /** Bytes of the chunks that were gathered. */
+  get bytes(): number {
+    return this.#bytes
   }
 
   /** Takes a chunk that was packed here. */
@@ -63,14 +76,12 @@ export class ChunkBatch {
 
   /** What was gathered; the batch is empty then. */
   take(): GatheredChunks {
-    const chunks = this.#chunks
-    const longest = chunks.reduce((most, { length }) => Math.max(most, length), 0)
-    const gathered = { chunks, numbers: this.#numbers, bytes: this.#bytes, longest }
+    const taken = gathered(this.#chunks, this.#numbers)
     this.#chunks = []
     this.#numbers = []
     this.#buffers = new Set()
     this.#bytes = 0
-    return gathered
+    return taken
   }
 
   #push(chunk: Uint8Array, number: number): void {

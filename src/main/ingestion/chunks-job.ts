@@ -1,7 +1,7 @@
 /**
  * How much memory a bulk ingestion takes, and what that makes of its jobs. Main thread.
  *
- *     gathered │ on its way to job 1 │ buffer of job 1 │ on its way to job 2 │ buffer of job 2 │ …
+ *     gathered │ waiting │ on its way to job 1 │ buffer of job 1 │ on its way to job 2 │ buffer of job 2 │ …
  *
  * A job that sorts has a buffer of twice the bytes of its chunks: beside the entries, sorting takes 48 bytes for each. One
  * that is full early makes two runs. A job whose chunks are sorted reads them through a small buffer.
@@ -47,7 +47,7 @@ export interface IngestLimits {
 export class IngestBudget {
   /** Jobs at once. */
   readonly parallelism: number
-  /** Bytes of chunks that a job gets. */
+  /** Bytes of chunks that a job gets at most, more or less. */
   readonly batchBytes: number
   readonly isSorted: boolean
   /**
@@ -75,7 +75,7 @@ export class IngestBudget {
     }
     this.parallelism = jobs
     this.isSorted = sorted
-    const shares = 1 + jobs * (sorted ? SORTED_SHARES : 1 + SORT_FACTOR)
+    const shares = 2 + jobs * (sorted ? SORTED_SHARES : 1 + SORT_FACTOR)
     this.batchBytes = Math.floor(memoryBytes / shares)
     const factor = sorted ? 0 : SORT_FACTOR
     this.regionBytes = OVERHEAD_BYTES + factor * (this.batchBytes + CHUNK_BYTES_DEFAULT)

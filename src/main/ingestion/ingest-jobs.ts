@@ -41,6 +41,11 @@ export class IngestJobs {
     return this.#running.size >= this.#jobsMax
   }
 
+  /** True until a job fails, or all are cancelled. */
+  get isGoingOn(): boolean {
+    return this.#failure === undefined && !this.#isCancelled
+  }
+
   /** Entries that jobs have taken in. */
   get entryCount(): number {
     return this.#entryCount
@@ -55,7 +60,7 @@ export class IngestJobs {
     return this.#parts
   }
 
-  /** REQUIRES: not busy. `release` is called when the job has ended. */
+  /** REQUIRES: not busy. `release` is called when the job has ended, and another one may be started. */
   start(jobOf: IngestJobSource, memory: JobMemoryOptions, release: () => void): void {
     const number = this.#parts.push([]) - 1
     const job = this.#run(jobOf, memory, number)
@@ -63,8 +68,8 @@ export class IngestJobs {
         this.#failure ??= error
       })
       .finally(() => {
-        release()
         this.#running.delete(job)
+        release()
       })
     this.#running.add(job)
   }

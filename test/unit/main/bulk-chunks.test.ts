@@ -237,9 +237,9 @@ t.test('chunks are taken only as fast as jobs take them', async (t) => {
     const ingested = tree.bulkIngest(source(), { memoryBytes: 1 << 20, parallelism })
     while (blocked.length < parallelism) await new Promise((resolve) => setImmediate(resolve))
     for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve))
-    // A batch for each job, one gathered, and the chunk that goes beyond each.
-    const batchBytes = 2 ** 20 / (1 + 3 * parallelism)
-    const most = (parallelism + 1) * (Math.floor(batchBytes / chunkBytes) + 2)
+    // A batch for each job, one that waits, one gathered, and the chunk that goes beyond each.
+    const batchBytes = 2 ** 20 / (2 + 3 * parallelism)
+    const most = (parallelism + 2) * (Math.floor(batchBytes / chunkBytes) + 2)
     t.ok(taken <= most, `${taken} chunks taken, ${most} at most`)
     const release = setInterval(() => blocked.splice(0).map((go) => go()), 1)
     t.equal((await ingested).entryCount, 200)
