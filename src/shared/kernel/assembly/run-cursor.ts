@@ -14,6 +14,7 @@ import {
   INDEX_RECORD_KEY,
   INDEX_RECORD_KEY_LENGTH,
   INDEX_RECORD_OFFSET,
+  INDEX_RECORD_SEEN,
   INDEX_RECORD_SIZE,
   RESIDENT_BYTES,
   RESIDENT_COUNT,
@@ -75,7 +76,7 @@ import {
 } from '../layout-cursor'
 import { COUNTERS_CACHED, COUNTERS_PREFIX_SKIPS } from '../layout-metrics'
 import { cache_pin, cache_unpin } from './block-cache'
-import { touch_block } from './block-cache-ahead'
+import { note_seen, touch_block, touch_seen } from './block-cache-ahead'
 import { window_block, window_rows } from './block-window'
 import { touch } from './bytes'
 import { cache_find, cache_peek } from './cache-lookup'
@@ -328,9 +329,11 @@ function touch_rows(cursor: usize, table: usize, block: usize, entry: i32): void
   const index = <usize>load<u32>(cursor, RUN_CURSOR_INDEX)
   const next = load<i32>(cursor, RUN_CURSOR_INDEX_NUMBER) + (reverse ? -1 : 1)
   if (next < 0 || next >= load<i32>(index, INDEX_COUNT)) return
+  const record = index_record(index, next)
   const cache = <usize>load<u32>(cursor, RUN_CURSOR_CACHE)
   if (cache == 0) return
-  touch_block(cache, load<u32>(table, TABLE_OWNER), load<u64>(index_record(index, next), INDEX_RECORD_OFFSET))
+  if (load<u32>(record, INDEX_RECORD_SEEN) != 0) touch_seen(record)
+  else touch_block(cache, load<u32>(table, TABLE_OWNER), load<u64>(record, INDEX_RECORD_OFFSET))
 }
 
 /** A data block is here: places the source in it; false where it holds nothing in bounds. */
@@ -390,7 +393,11 @@ function proceed(cursor: usize, source: usize, given: usize, isFresh: bool): voi
     }
     if (block == 0) {
       const field = isPartition ? RUN_CURSOR_PINNED_INDEX : RUN_CURSOR_PINNED_BLOCK
+      // An index that lies in the cache itself is never changed.
+      const stays = cache != 0 && !isPartition && index == <usize>load<u32>(table, TABLE_INDEX)
+      if (stays) touch_seen(record)
       block = pin_block(cursor, table, field, record, fresh)
+      if (stays && block != 0) note_seen(cache, record, block)
       if (block != 0 && !fresh) {
         store<u64>(cache, load<u64>(cache, VIEW_HITS) + 1, VIEW_HITS)
         const counters = <usize>load<u32>(cursor, RUN_CURSOR_COUNTERS)
