@@ -97,6 +97,43 @@ for (const capacityBytes of [96 << 10, 200_000, 1 << 20, 4 << 20]) {
   })
 }
 
+t.test('what is forgotten is not found, and its room comes back', async (t) => {
+  const test = new TestCache(200_000)
+  let forgotten = 0
+  let found = 0
+  for (let i = 0; i < 5000; i++) {
+    const [owner, offset] = [random.below(3), random.below(60) * 4096]
+    if (!test.find(owner, offset)) test.insert(owner, offset, contentOf(owner, offset, 3000))
+    if (!random.chance(0.3)) continue
+    test.view.forget(owner, offset)
+    forgotten++
+    if (test.view.has(owner, offset) || test.holds(owner, offset)) found++
+  }
+  t.ok(forgotten > 1000)
+  t.equal(found, 0)
+  const { sizeBytes, insertions, evictions } = test.cache.stats()
+  t.ok(evictions <= insertions && sizeBytes <= 200_000)
+  test.view.forget(9, 0)
+  t.equal(test.cache.stats().evictions, evictions, 'what is not there is nothing to forget')
+  for (let owner = 0; owner < 3; owner++)
+    for (let i = 0; i < 60; i++) test.view.forget(owner, i * 4096)
+  t.equal(test.cache.stats().sizeBytes, 0)
+  test.cache.dispose()
+})
+
+t.test('a block that was used in another form stays as one that was used', async (t) => {
+  const test = new TestCache(1 << 20)
+  const used = Array.from({ length: 40 }, (_, i) => i * 4096)
+  for (const offset of used) {
+    shared.bytes.set(contentOf(1, offset, 4000), source)
+    test.view.insertUsed(1, offset, source, 4000)
+  }
+  for (let i = 0; i < 3000; i++) test.insert(2, i * 4096, contentOf(2, i, 4000))
+  const survivors = used.filter((offset) => test.view.find(1, offset) !== 0).length
+  t.equal(survivors, used.length)
+  test.cache.dispose()
+})
+
 t.test('blocks of other owners and other offsets stay apart', async (t) => {
   const test = new TestCache(1 << 20)
   for (let i = 0; i < 50; i++) test.insert(i % 5, Math.floor(i / 5) * 4096, Uint8Array.of(i))

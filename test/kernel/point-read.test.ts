@@ -6,6 +6,8 @@
 import t from 'tap'
 import type { ViewRun } from '../../src/shared/iterator/read-view.js'
 import {
+  GIVEN_RAW,
+  GIVEN_RESIDENT,
   INDEX_COUNT,
   INDEX_HEADS,
   INDEX_RECORD_BYTES,
@@ -19,6 +21,7 @@ import {
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
   READ_GIVEN,
+  READ_GIVEN_FORM,
   READ_KEY,
   READ_KEY_LENGTH,
   READ_OUTCOME,
@@ -33,6 +36,7 @@ import {
   TABLE_FLAGS,
   TABLE_INDEX,
   TABLE_TWO_LEVEL,
+  WANTED_DATA,
 } from '../../src/shared/kernel/layout.js'
 import { readPoint } from '../../src/shared/kernel/reference/point-read.js'
 import type { Version } from '../../src/shared/kernel/reference/version.js'
@@ -50,6 +54,7 @@ const workspace = testWorkspace(256)
 const { shared, heap } = workspace
 const states = new TestStates(workspace, random)
 let wanted = 0
+let raws = 0
 
 /** Reads one key by the kernel, loading what it wants. */
 class Reader {
@@ -165,17 +170,20 @@ class Reader {
     wanted++
     this.#keepValue(read, own)
     const table = this.#tables.get(shared.getU32(read + READ_WANTED_TABLE))!
-    const block = this.#provider.get(
-      table,
-      shared.getU32(read + READ_WANTED_KIND),
-      shared.getU64(read + READ_WANTED_OFFSET),
-      shared.getU32(read + READ_WANTED_SIZE),
-    )
+    const kind = shared.getU32(read + READ_WANTED_KIND)
+    const offset = shared.getU64(read + READ_WANTED_OFFSET)
+    const size = shared.getU32(read + READ_WANTED_SIZE)
+    const block =
+      kind === WANTED_DATA && random.chance(0.7)
+        ? this.#provider.point(table, offset, size)
+        : { ...this.#provider.get(table, kind, offset, size), isRaw: false }
+    if (block.isRaw) raws++
     if (own.length > 100) throw new Error('the read wants blocks without end')
     const copy = heap.allocate(block.length)
     own.push(copy)
     shared.bytes.copyWithin(copy, block.address, block.address + block.length)
     shared.setU32(read + READ_GIVEN, copy)
+    shared.setU32(read + READ_GIVEN_FORM, block.isRaw ? GIVEN_RAW : GIVEN_RESIDENT)
   }
 }
 
@@ -187,6 +195,7 @@ for (const [name, capacityBytes] of [
   t.test(`random states, ${name}`, async (t) => {
     const wrong: string[] = []
     wanted = 0
+    raws = 0
     let answered = 0
     for (let round = 0; round < 40; round++) {
       const { keys, plain, runs, address, seqnoEnd } = states.random()
@@ -218,6 +227,7 @@ for (const [name, capacityBytes] of [
     t.strictSame(wrong.slice(0, 5), [])
     t.ok(answered > 100, `${answered} of a batch were answered by memory alone`)
     t.ok(wanted > 100, `${wanted} blocks were wanted`)
+    t.ok(raws > 50, `${raws} were given raw`)
   })
 }
 

@@ -15,12 +15,12 @@ import {
   READ_BYTES,
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
-  READ_GIVEN,
   READ_KEY,
   READ_KEY_LENGTH,
   READ_OUTCOME,
   READ_PRESENT,
   READ_WANTS_BLOCK,
+  WANTED_DATA,
 } from '../../shared/kernel/layout.js'
 import type { Workspace } from '../../shared/memory/workspace.js'
 import {
@@ -29,6 +29,7 @@ import {
   coalesce,
   type WantedBlock,
 } from '../../shared/table/block-fetch.js'
+import type { ProvidedBlock } from '../../shared/table/block-provider.js'
 import type { ViewTable } from '../../shared/table/view-table.js'
 import { requireKeyLength } from '../options.js'
 import type { BytesLike } from '../writing/write-batch.js'
@@ -123,20 +124,50 @@ export class MultiRead implements Disposable {
    * on. @throws the codes of damage
    */
   give(range: BlockRange<SharedBlock>, bytes: Uint8Array | undefined): void {
-    const { shared } = this.#workspace
-    const { provider } = this.#points
     for (const block of range.blocks) {
-      const { table, kind, offset, size } = block
-      // Another read may have been faster.
-      const { address } =
-        provider.find(table, kind, offset) ??
-        provider.put(table, kind, offset, size, bytes && blockBytes(range, bytes, block))
-      for (const number of block.reads) {
-        const read = this.#reads + number * READ_BYTES
-        shared.setU32(read + READ_GIVEN, address)
-        this.#conclude(number, shared.kernel.point_read(read))
+      this.#goOn(block, this.#provide(block, bytes && blockBytes(range, bytes, block)))
+    }
+    this.#takeRaw()
+  }
+
+  /** The reads that wait for a block go on with it. */
+  #goOn({ reads }: SharedBlock, given: ProvidedBlock): void {
+    const { kernel } = this.#workspace.shared
+    for (const number of reads) {
+      const read = this.#reads + number * READ_BYTES
+      this.#points.give(read, given)
+      this.#conclude(number, kernel.point_read(read))
+    }
+  }
+
+  /** What the cache holds raw need not be read: kernels do not look there. */
+  #takeRaw(): void {
+    const { provider } = this.#points
+    for (const [table, blocks] of this.#wanted) {
+      // Blocks that are wanted meanwhile come behind, and are looked at too.
+      for (const [offset, block] of blocks) {
+        if (block.kind !== WANTED_DATA || !provider.holdsRaw(table, offset)) continue
+        const found = provider.find(table, WANTED_DATA, offset)
+        if (found === undefined) continue
+        blocks.delete(offset)
+        this.#goOn(block, found)
       }
     }
+  }
+
+  #provide(
+    { table, kind, offset, size, reads }: SharedBlock,
+    bytes: Uint8Array | undefined,
+  ): ProvidedBlock {
+    const { provider } = this.#points
+    const [only] = reads
+    // Another read may have been faster.
+    const isNew = kind === WANTED_DATA && !provider.holds(table, offset)
+    if (isNew && only !== undefined && reads.length === 1) {
+      const read = this.#reads + only * READ_BYTES
+      return this.#points.provide(read, table, kind, offset, size, bytes)
+    }
+    return provider.find(table, kind, offset) ?? provider.put(table, kind, offset, size, bytes)
   }
 
   [Symbol.dispose](): void {
@@ -164,6 +195,7 @@ export class MultiRead implements Disposable {
         COPY_BYTES_MAX,
       )
       this.#takeCopied(count, out, copied)
+      this.#takeRaw()
     } finally {
       heap.free(out)
     }

@@ -11,6 +11,9 @@ import { VarveError } from '../../shared/base/errors.js'
 import { KEY_BYTES_MAX } from '../../shared/base/limits.js'
 import type { ReadView } from '../../shared/iterator/read-view.js'
 import {
+  GIVEN_BROKEN,
+  GIVEN_RAW,
+  GIVEN_RESIDENT,
   KIND_INDIRECTION,
   KIND_MERGE_OPERAND,
   KIND_TOMBSTONE,
@@ -26,6 +29,7 @@ import {
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
   READ_GIVEN,
+  READ_GIVEN_FORM,
   READ_HASH,
   READ_KEY,
   READ_WANTED_KIND,
@@ -35,6 +39,7 @@ import {
   READ_WANTS_BLOCK,
   TABLE_OWNER,
   TABLE_SEQNO_MAX,
+  WANTED_DATA,
 } from '../../shared/kernel/layout.js'
 import {
   ROW_CACHE_HASH_BITS,
@@ -47,7 +52,7 @@ import {
 } from '../../shared/kernel/layout-metrics.js'
 import { GrowingBuffer, type Workspace } from '../../shared/memory/workspace.js'
 import type { WantedBlock } from '../../shared/table/block-fetch.js'
-import type { BlockProvider } from '../../shared/table/block-provider.js'
+import type { BlockProvider, PointBlock, ProvidedBlock } from '../../shared/table/block-provider.js'
 import type { ViewTable } from '../../shared/table/view-table.js'
 
 /** Resolves the operands of a key on the slow path. */
@@ -219,7 +224,6 @@ export class PointReader {
 
   /** Loads the block that the read wants, into the cache where that can hold it. */
   #loadWanted(view: ReadView): void {
-    const { shared } = this.#workspace
     const read = this.#read
     const copy = this.save(read, this.#saved)
     if (copy !== 0) {
@@ -227,7 +231,34 @@ export class PointReader {
       this.#saved = copy
     }
     const { table, kind, offset, size } = this.wanted(read, view)
-    shared.setU32(read + READ_GIVEN, this.provider.get(table, kind, offset, size).address)
+    this.give(read, this.provide(read, table, kind, offset, size))
+  }
+
+  /**
+   * Provides a block that a READ wants: raw where it is a data block that comes from the disk, unless that was given and
+   * found to be malformed: then whoever makes a resident block of it tells why. @throws the codes of damage
+   */
+  provide(
+    read: number,
+    table: ViewTable,
+    kind: number,
+    offset: number,
+    size: number,
+    bytes?: Uint8Array,
+  ): PointBlock | ProvidedBlock {
+    const isBroken = this.#workspace.shared.getU32(read + READ_GIVEN_FORM) === GIVEN_BROKEN
+    if (kind === WANTED_DATA && !isBroken) return this.provider.point(table, offset, size, bytes)
+    return (
+      this.provider.find(table, kind, offset) ?? this.provider.put(table, kind, offset, size, bytes)
+    )
+  }
+
+  /** Sets the block that a READ is to go on with. */
+  give(read: number, block: PointBlock | ProvidedBlock): void {
+    const { shared } = this.#workspace
+    const isRaw = 'isRaw' in block && block.isRaw
+    shared.setU32(read + READ_GIVEN, block.address)
+    shared.setU32(read + READ_GIVEN_FORM, isRaw ? GIVEN_RAW : GIVEN_RESIDENT)
   }
 
   #releaseSaved(): void {

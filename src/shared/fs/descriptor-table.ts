@@ -42,6 +42,12 @@ export class DescribedFile implements ReadableFile {
     return this.open().read(target, offset)
   }
 
+  readInto(memory: Uint8Array, at: number, length: number, offset: number): number {
+    const file = this.open()
+    if (file.readInto !== undefined) return file.readInto(memory, at, length, offset)
+    return file.read(memory.subarray(at, at + length), offset)
+  }
+
   async readLater(target: Uint8Array, offset: number): Promise<number> {
     const file = this.open()
     return file.readLater?.(target, offset) ?? file.read(target, offset)
@@ -62,6 +68,9 @@ export class DescriptorTable {
   readonly #open = new Map<string, ReadableFile>()
   /** Paths mean something in their file system only: each one in use gets a number. */
   readonly #systems = new Map<FileSystem, number>()
+  /** The last one of {@link DescriptorTable.#open}, by its name: it need not be moved there. */
+  #newestName: string | undefined
+  #newest: ReadableFile | undefined
 
   /** @param capacity files that may be open at once, at least 1 */
   constructor(capacity: number = DESCRIPTOR_CAPACITY_DEFAULT) {
@@ -93,25 +102,37 @@ export class DescriptorTable {
     const file = this.#open.get(name)
     if (file === undefined) return
     this.#open.delete(name)
+    if (name === this.#newestName) this.#note(undefined, undefined)
     file.close()
   }
 
   /** For {@link DescribedFile}. */
   acquire(fs: FileSystem, path: string, name: string): ReadableFile {
+    if (name === this.#newestName && this.#newest !== undefined) {
+      this.hits++
+      return this.#newest
+    }
     const open = this.#open.get(name)
     if (open !== undefined) {
       this.hits++
       this.#open.delete(name)
       this.#open.set(name, open)
+      this.#note(name, open)
       return open
     }
     const file = fs.openRead(path)
     this.misses++
     this.#open.set(name, file)
+    this.#note(name, file)
     if (this.#open.size > this.capacity) {
       const [oldest] = this.#open.keys()
       if (oldest !== undefined) this.evict(oldest)
     }
     return file
+  }
+
+  #note(name: string | undefined, file: ReadableFile | undefined): void {
+    this.#newestName = name
+    this.#newest = file
   }
 }

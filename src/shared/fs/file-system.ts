@@ -29,6 +29,11 @@ export interface ReadableFile {
    */
   read(target: Uint8Array, offset: number): number
   /**
+   * The same into `length` bytes of `memory` from `at` on, for whoever reads many small pieces into one memory: no view of
+   * each is made. Where it is missing, {@link read} is called.
+   */
+  readInto?(memory: Uint8Array, at: number, length: number, offset: number): number
+  /**
    * The same off the calling thread, which waiting for the disk would hold up; `target` is the read's until it has ended.
    * A file that is closed meanwhile ends its reads first. Where it is missing, {@link read} is called.
    */

@@ -85,21 +85,21 @@ const syncFolder = promisify(fs.fsync)
 
 class StdReadableFile extends StdFile implements ReadableFile {
   read(target: Uint8Array, offset: number): number {
-    return attempt('read', this.path, () => {
+    return this.readInto(target, 0, target.length, offset)
+  }
+
+  readInto(memory: Uint8Array, at: number, length: number, offset: number): number {
+    try {
       let done = 0
-      while (done < target.length) {
-        const count = fs.readSync(
-          this.descriptor,
-          target,
-          done,
-          target.length - done,
-          offset + done,
-        )
+      while (done < length) {
+        const count = fs.readSync(this.descriptor, memory, at + done, length - done, offset + done)
         if (count === 0) break
         done += count
       }
       return done
-    })
+    } catch (error) {
+      throw ioError('read', this.path, error)
+    }
   }
 
   async readLater(target: Uint8Array, offset: number): Promise<number> {

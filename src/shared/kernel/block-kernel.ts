@@ -49,6 +49,15 @@ export interface BlockKernel {
     capacity: number,
     scratch: number,
   ): number
+  data_block_open(
+    frame: number,
+    frameBytes: number,
+    codec: number,
+    hasFooter: number,
+    plain: number,
+    plainCapacity: number,
+    scratch: number,
+  ): number
   data_body_convert(
     plain: number,
     plainLength: number,
@@ -84,6 +93,15 @@ export interface BlockKernel {
     handleMax: number,
   ): number
 
+  // assembly/raw-block.ts
+  raw_block_find_at(
+    raw: number,
+    key: number,
+    keyLength: number,
+    seqno: number,
+    found: number,
+  ): number
+
   // assembly/resident-block.ts
   resident_search_at(block: number, key: number, keyLength: number, seqno: number): number
   index_search_at(index: number, key: number, keyLength: number, seqno: number): number
@@ -91,6 +109,8 @@ export interface BlockKernel {
   // assembly/block-cache.ts, assembly/cache-lookup.ts
   cache_clear(cache: number): void
   cache_find_at(view: number, owner: number, offset: number): number
+  cache_forget(view: number, owner: number, offset: number): void
+  cache_has_at(view: number, owner: number, offset: number): number
   cache_init(cache: number): void
   cache_insert(
     view: number,

@@ -33,6 +33,11 @@ export const CACHE_RANK_DATA = 0
 export const CACHE_RANK_METADATA = 1
 /** A row: small, so it need not prove itself beside blocks, but goes at the next turn unless it is used. */
 export const CACHE_RANK_ROW = 2
+/** A block that was used already, in another form: it has proven itself. */
+export const CACHE_RANK_USED = 3
+
+// A raw block lies in the cache beside resident ones, at its offset plus RAW_CACHE_OFFSETS, which no file reaches: 2 ** 51.
+export const RAW_CACHE_OFFSETS = 2251799813685248
 
 // A cached row: the newest version of a key in one table. The cache finds it by the table's owner and an offset that no
 // file reaches: ROW_CACHE_OFFSETS plus the low ROW_CACHE_HASH_BITS bits of the key's hash.

@@ -372,6 +372,8 @@ export const READ_WANTED_OFFSET = 72
 export const READ_WANTED_SIZE = 80
 /** The wanted block, loaded: set before the read goes on; 0 at its start. */
 export const READ_GIVEN = 84
+/** Set with it: GIVEN_RAW where it is a raw block. GIVEN_BROKEN comes back where that could not be searched. */
+export const READ_GIVEN_FORM = 108
 /** Reads of a batch: what the last call returned. */
 export const READ_OUTCOME = 88
 /** The level of the best answer: in L0 every run is asked. */
@@ -385,7 +387,13 @@ export const READ_COUNTERS = 100
  * address of the index's record where that may be told where the block is, else 0.
  */
 export const READ_STOPS = 104
-export const READ_BYTES = 112
+/** RAW_FOUND, for a search of a raw block. */
+export const READ_RAW = 112
+export const READ_BYTES = 136
+
+export const GIVEN_RESIDENT = 0
+export const GIVEN_RAW = 1
+export const GIVEN_BROKEN = 2
 
 export const READ_ABSENT = 0
 export const READ_PRESENT = 1

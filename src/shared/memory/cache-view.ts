@@ -9,12 +9,18 @@ import {
   VIEW_CAPACITY,
   VIEW_HAS_PRIORITY,
   VIEW_HAS_ROWS,
+  VIEW_MISSES,
   VIEW_PINNED_COUNT,
   VIEW_SEGMENT_BYTES,
   VIEW_SEGMENT_COUNT,
   VIEW_SEGMENTS,
 } from '../kernel/layout-cache.js'
-import { CACHE_RANK_DATA, CACHE_RANK_METADATA, CACHE_RANK_ROW } from '../kernel/layout-metrics.js'
+import {
+  CACHE_RANK_DATA,
+  CACHE_RANK_METADATA,
+  CACHE_RANK_ROW,
+  CACHE_RANK_USED,
+} from '../kernel/layout-metrics.js'
 import type { SharedMemory } from './shared-memory.js'
 
 export class CacheView {
@@ -58,6 +64,28 @@ export class CacheView {
   ): number {
     const rank = isMetadata ? this.#metadataRank : CACHE_RANK_DATA
     return this.#shared.kernel.cache_insert(this.address, owner, offset, source, byteLength, rank)
+  }
+
+  /** Copies a block in that was used in another form before; as {@link insert}. */
+  insertUsed(owner: number, offset: number, source: number, byteLength: number): number {
+    const { kernel } = this.#shared
+    return kernel.cache_insert(this.address, owner, offset, source, byteLength, CACHE_RANK_USED)
+  }
+
+  /** Whether a block is there; neither a hit nor a use. */
+  has(owner: number, offset: number): boolean {
+    return this.#shared.kernel.cache_has_at(this.address, owner, offset) !== 0
+  }
+
+  /** A block was looked for by other ways and is not there. */
+  countMiss(): void {
+    const misses = this.address + VIEW_MISSES
+    this.#shared.setU64(misses, this.#shared.getU64(misses) + 1)
+  }
+
+  /** Takes a block out, as far as no other thread is filling the cache at this moment. What was found of it stays. */
+  forget(owner: number, offset: number): void {
+    this.#shared.kernel.cache_forget(this.address, owner, offset)
   }
 
   /** As {@link insert}, a row: the offset is none of a block (kernel/layout-metrics.ts). */

@@ -18,6 +18,7 @@ import {
   BLOCK_INFO_PLAIN_LENGTH,
   BLOCK_NO_SPACE,
   BLOCK_SCRATCH_INFO,
+  BLOCK_SCRATCH_KEY,
   BLOCK_TYPE_DATA,
   BLOCK_TYPE_INDEX,
   CODEC_LZ4,
@@ -26,6 +27,7 @@ import {
   INDEX_RECORD_BYTES,
   RESTART_TRAILER_BYTES,
 } from '../kernel/layout.js'
+import { RAW_BODY, RAW_LENGTH } from '../kernel/layout-raw.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 import { type BlockPlace, blockError } from './block-errors.js'
 import { requireDictionary, Zstd } from './zstd.js'
@@ -112,6 +114,58 @@ export class BlockLoader {
     )
   }
 
+  /**
+   * Loads a data block as a raw block; undefined where its compression is none that kernels undo, or its keys are in an
+   * order of their own: such ones are loaded by {@link loadData}. From `bytes`, where they were read already.
+   */
+  loadRaw(
+    source: BlockSource,
+    offset: number,
+    size: number,
+    bytes?: Uint8Array,
+  ): LoadedBlock | undefined {
+    const { kind } = source.dataCompression
+    const { shared, blockScratch, order } = this.#workspace
+    if ((kind !== 'none' && kind !== 'lz4') || !order.isBytes) return undefined
+    const place = this.#place(source, offset, size, 'data')
+    this.#read(source, place, bytes)
+    const info = blockScratch + BLOCK_SCRATCH_INFO
+    for (;;) {
+      const address = shared.kernel.data_block_open(
+        this.#frame.address,
+        size,
+        kind === 'lz4' ? CODEC_LZ4 : CODEC_NONE,
+        source.hasKvFooter ? 1 : 0,
+        this.#plain.address,
+        this.#plain.capacity,
+        blockScratch,
+      )
+      const length = shared.getU32(info + BLOCK_INFO_PLAIN_LENGTH)
+      if (address >= 0) return { address, length }
+      if (address !== BLOCK_NO_SPACE) throw this.#error(address, place)
+      this.#plain.reserve(length + RAW_BODY)
+    }
+  }
+
+  /** Makes a resident block of the raw block at `raw`, on an 8-byte boundary, which came from this place. */
+  convertRaw(source: BlockSource, offset: number, raw: number): LoadedBlock {
+    const { shared, blockScratch } = this.#workspace
+    const length = shared.getU32(raw + RAW_LENGTH)
+    const place = this.#place(source, offset, length, 'data')
+    return this.#convert(
+      place,
+      (target, capacity) =>
+        shared.kernel.resident_block_convert(
+          raw + RAW_BODY,
+          length,
+          target,
+          capacity,
+          blockScratch + BLOCK_SCRATCH_KEY,
+        ),
+      length,
+    )
+  }
+
   /** Loads an index block: a resident index whose handles all lie in [handleMin, handleMax). */
   loadIndex(
     source: BlockSource,
@@ -194,9 +248,13 @@ export class BlockLoader {
       this.#workspace.shared.bytes.set(bytes, this.#frame.address)
       return
     }
-    const target = this.#workspace.shared.view(this.#frame.address, place.size)
-    if (source.file.read(target, place.offset) < place.size)
-      throw blockError(BLOCK_ERROR_SHORT, place)
+    const { bytes: memory } = this.#workspace.shared
+    const { file } = source
+    const { address } = this.#frame
+    const count =
+      file.readInto?.(memory, address, place.size, place.offset) ??
+      file.read(memory.subarray(address, address + place.size), place.offset)
+    if (count < place.size) throw blockError(BLOCK_ERROR_SHORT, place)
   }
 
   #loadDataByKernel(source: BlockSource, place: BlockPlace, codec: number): LoadedBlock {
@@ -230,19 +288,24 @@ export class BlockLoader {
   }
 
   /** Runs a conversion into the resident buffer, with more room as long as it asks for it. */
-  #convert(place: BlockPlace, convert: (target: number, capacity: number) => number): LoadedBlock {
+  #convert(
+    place: BlockPlace,
+    convert: (target: number, capacity: number) => number,
+    plainLength?: number,
+  ): LoadedBlock {
     for (;;) {
       const length = convert(this.#resident.address, this.#resident.capacity)
       if (length >= 0) return { address: this.#resident.address, length }
       if (length !== BLOCK_NO_SPACE) throw this.#error(length, place)
-      this.#growBuffers(place)
+      this.#growBuffers(place, plainLength)
     }
   }
 
-  #growBuffers(place: BlockPlace): void {
+  /** `given` is the plain length of a block that did not come through the buffers. */
+  #growBuffers(place: BlockPlace, given: number | undefined): void {
     const info = this.#workspace.blockScratch + BLOCK_SCRATCH_INFO
-    const plainLength = this.#workspace.shared.getU32(info + BLOCK_INFO_PLAIN_LENGTH)
-    if (plainLength > this.#plain.capacity) {
+    const plainLength = given ?? this.#workspace.shared.getU32(info + BLOCK_INFO_PLAIN_LENGTH)
+    if (given === undefined && plainLength > this.#plain.capacity) {
       this.#plain.reserve(plainLength)
       return
     }

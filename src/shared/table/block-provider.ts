@@ -5,7 +5,12 @@
  * I1: a block that comes from the cache equals what a fresh read would give.
  */
 import { BLOCK_TYPE_FILTER, WANTED_DATA, WANTED_FILTER, WANTED_INDEX } from '../kernel/layout.js'
-import { COUNTERS_CACHED, COUNTERS_LOAD_BYTES, COUNTERS_LOADS } from '../kernel/layout-metrics.js'
+import {
+  COUNTERS_CACHED,
+  COUNTERS_LOAD_BYTES,
+  COUNTERS_LOADS,
+  RAW_CACHE_OFFSETS,
+} from '../kernel/layout-metrics.js'
 import type { CacheView } from '../memory/cache-view.js'
 import type { ThreadEpoch } from '../memory/epochs.js'
 import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
@@ -20,6 +25,11 @@ export type WantedKind = number
 /** A block, and whether it lies in the cache. */
 export interface ProvidedBlock extends LoadedBlock {
   readonly isCached: boolean
+}
+
+/** The same of a data block for one point read, which may be a raw block. */
+export interface PointBlock extends ProvidedBlock {
+  readonly isRaw: boolean
 }
 
 /** The thread that a provider is for. */
@@ -69,8 +79,41 @@ export class BlockProvider {
     return this.find(table, kind, offset) ?? this.put(table, kind, offset, size)
   }
 
+  /**
+   * A data block that one point read wants, and the cache does not hold as a resident block. A block is raw when it is read
+   * for the first time: most of what is read once goes without being read again, and was not worth more. The second
+   * use makes it resident. `bytes` are those of the block, where they were read already.
+   */
+  point(table: ViewTable, offset: number, size: number, bytes?: Uint8Array): PointBlock {
+    const again = this.#findRaw(table, offset)
+    if (again !== undefined) return { ...again, isRaw: false }
+    const raw = this.#loader.loadRaw(table.table, offset, size, bytes)
+    if (raw === undefined) {
+      return { ...this.put(table, WANTED_DATA, offset, size, bytes), isRaw: false }
+    }
+    const { address, length } = raw
+    this.#cache.countMiss()
+    this.#countLoad(WANTED_DATA, size)
+    const at = RAW_CACHE_OFFSETS + offset
+    const cached = this.#cache.insert(table.owner, at, address, length, false)
+    if (cached === 0) return { address, length, isCached: false, isRaw: true }
+    return { address: cached, length, isCached: true, isRaw: true }
+  }
+
+  /** Whether the cache holds a data block as a resident one. */
+  holds(table: ViewTable, offset: number): boolean {
+    return this.#cache.has(table.owner, offset)
+  }
+
+  /** Whether the cache holds it raw, which {@link find} and {@link point} make resident. */
+  holdsRaw(table: ViewTable, offset: number): boolean {
+    return this.#cache.has(table.owner, RAW_CACHE_OFFSETS + offset)
+  }
+
   /** The same, of memory only; undefined where the cache does not hold it. */
   find(table: ViewTable, kind: WantedKind, offset: number): ProvidedBlock | undefined {
+    const raw = kind === WANTED_DATA ? this.#findRaw(table, offset) : undefined
+    if (raw !== undefined) return raw
     const found = this.#cache.find(table.owner, offset)
     if (found === 0) return undefined
     this.#count(COUNTERS_CACHED + 8 * kind, 1)
@@ -86,8 +129,7 @@ export class BlockProvider {
     bytes?: Uint8Array,
   ): ProvidedBlock {
     const { address, length } = this.#load(table, kind, offset, size, bytes)
-    this.#count(COUNTERS_LOADS + 8 * kind, 1)
-    this.#count(COUNTERS_LOAD_BYTES + 8 * kind, size)
+    this.#countLoad(kind, size)
     const isMetadata = kind !== WANTED_DATA
     const cached = this.#cache.insert(table.owner, offset, address, length, isMetadata)
     if (cached === 0) return { address, length, isCached: false }
@@ -96,6 +138,25 @@ export class BlockProvider {
 
   dispose(): void {
     this.#filterBuffer.dispose()
+  }
+
+  /** A data block that the cache holds raw, which it holds resident from now on. */
+  #findRaw(table: ViewTable, offset: number): ProvidedBlock | undefined {
+    const at = RAW_CACHE_OFFSETS + offset
+    if (!this.#cache.has(table.owner, at)) return undefined
+    const raw = this.#cache.find(table.owner, at)
+    if (raw === 0) return undefined
+    this.#count(COUNTERS_CACHED + 8 * WANTED_DATA, 1)
+    const { address, length } = this.#loader.convertRaw(table.table, offset, raw)
+    const cached = this.#cache.insertUsed(table.owner, offset, address, length)
+    if (cached === 0) return { address, length, isCached: false }
+    this.#cache.forget(table.owner, at)
+    return { address: cached, length, isCached: true }
+  }
+
+  #countLoad(kind: WantedKind, size: number): void {
+    this.#count(COUNTERS_LOADS + 8 * kind, 1)
+    this.#count(COUNTERS_LOAD_BYTES + 8 * kind, size)
   }
 
   #count(field: number, amount: number): void {

@@ -70,7 +70,7 @@ import {
   VIEW_SEGMENT_BYTES,
   VIEW_SLOT,
 } from '../layout-cache'
-import { CACHE_RANK_DATA, CACHE_RANK_METADATA } from '../layout-metrics'
+import { CACHE_RANK_DATA, CACHE_RANK_METADATA, CACHE_RANK_USED } from '../layout-metrics'
 import { USES_MASK, USES_MAX, block_in, bucket_of, look_up, mix, tag_bits, tag_of, word_of } from './cache-lookup'
 import { epochs_advance, epochs_have_passed } from './epochs'
 
@@ -386,6 +386,14 @@ function free_slot(cache: usize, bucket: usize): usize {
   return victim
 }
 
+// @ts-ignore: decorator
+/** What a block of this rank begins with. One use is what a block has that enters the main queue by having been used. */
+@inline
+function first_uses(rank: i32): u64 {
+  if (rank == CACHE_RANK_METADATA) return USES_MAX
+  return rank == CACHE_RANK_USED ? 1 : 0
+}
+
 /** {@link cache_insert} by the thread that holds the lock. */
 function insert(view: usize, owner: u32, offset: u64, source: usize, blockBytes: i32, rank: i32): usize {
   const cache = <usize>load<u32>(view, VIEW_CACHE)
@@ -408,7 +416,7 @@ function insert(view: usize, owner: u32, offset: u64, source: usize, blockBytes:
   const block = record + CACHE_RECORD_BLOCK
   const slot = free_slot(cache, bucket_of(view, hash))
   // Publishes the record: pairs with the load in `look_up`.
-  atomic.store<u64>(slot, word_of(tag_of(hash), block, rank == CACHE_RANK_METADATA ? USES_MAX : 0))
+  atomic.store<u64>(slot, word_of(tag_of(hash), block, first_uses(rank)))
   store<u64>(cache, load<u64>(cache, CACHE_INSERTIONS) + 1, CACHE_INSERTIONS)
   store<u64>(cache, load<u64>(cache, CACHE_USED_BYTES) + <u64>bytes, CACHE_USED_BYTES)
   if (isFull) keep_extra(view, cache)
@@ -427,7 +435,7 @@ function lock(cache: usize, slot: u32): bool {
 
 /**
  * Copies the block of `blockBytes` at `source` into the cache, by its CACHE_RANK_*: metadata starts in the main queue with
- * full uses, rows start there without. Returns the cached copy's address, or 0 where the cache does not take it: the block
+ * full uses, rows start there without, blocks that were used already with one. Returns the cached copy's address, or 0 where the cache does not take it: the block
  * is larger than a segment, the cache is off, another thread is filling it at this moment, or no segment is to be had.
  */
 export function cache_insert(
@@ -447,6 +455,25 @@ export function cache_insert(
   // All that was changed under the lock comes before: pairs with the exchange in `lock`.
   atomic.store<u32>(cache, 0, CACHE_LOCK)
   return <i32>block
+}
+
+/**
+ * Takes a block out of the cache, which holds it in another form now. What was found of it stays as it is; where another
+ * thread has the lock, the block stays too, until it is evicted.
+ */
+export function cache_forget(view: usize, owner: u32, offset: f64): void {
+  if (load<u32>(view, VIEW_BUCKET_COUNT) == 0) return
+  const cache = <usize>load<u32>(view, VIEW_CACHE)
+  if (!lock(cache, load<u32>(view, VIEW_SLOT))) return
+  const hash = mix(owner, <u64>offset)
+  const block = look_up(view, hash, owner, <u64>offset, false)
+  if (block != 0) {
+    // As in `empty_segment`: pairs with the load in `look_up`. The record stays until its segment is emptied.
+    atomic.store<u64>(slot_of(bucket_of(view, hash), tag_of(hash), block), 0)
+    count_evicted(cache, 1, <u64>load<u32>(block - CACHE_RECORD_BLOCK, CACHE_RECORD_BYTES))
+  }
+  // All that was changed under the lock comes before: pairs with the exchange in `lock`.
+  atomic.store<u32>(cache, 0, CACHE_LOCK)
 }
 
 /**

@@ -27,8 +27,10 @@ import {
   CODEC_LZ4,
   CODEC_NONE,
 } from '../layout'
+import { RAW_BODY } from '../layout-raw'
 import { block_writer_finish } from './block-writer'
 import { lz4_compress, lz4_decompress } from './lz4'
+import { raw_block_make } from './raw-block'
 import { block_rows_convert, resident_block_convert } from './restart-block'
 import { xxh3_128_into } from './xxh3'
 
@@ -172,6 +174,36 @@ export function data_body_convert(
     if (length < 0) return length
   }
   return resident_block_convert(plain, length, target, capacity, scratch + BLOCK_SCRATCH_KEY)
+}
+
+/**
+ * As {@link data_block_load}, as far as a raw block: its address (in the frame itself where nothing is compressed, else in
+ * `plain`), BLOCK_NO_SPACE, or an error. Its size is left as BLOCK_INFO_PLAIN_LENGTH.
+ */
+export function data_block_open(
+  frame: usize,
+  frameBytes: i32,
+  codec: i32,
+  hasFooter: i32,
+  plain: usize,
+  plainCapacity: i32,
+  scratch: usize,
+): i32 {
+  const info = scratch + BLOCK_SCRATCH_INFO
+  const verified = block_verify(frame, frameBytes, BLOCK_TYPE_DATA, info, scratch)
+  if (verified < 0) return verified
+  // In the frame, the block's own header makes room.
+  const body = block_decode(info, codec, plain + RAW_BODY, plainCapacity - RAW_BODY)
+  if (body < 0) return body
+  let length = <i32>load<u32>(info, BLOCK_INFO_PLAIN_LENGTH)
+  if (hasFooter != 0) {
+    length = kv_footer_strip(<usize>body, length)
+    if (length < 0) return length
+  }
+  const size = raw_block_make(<usize>body, length)
+  if (size < 0) return size
+  store<u32>(info, <u32>size, BLOCK_INFO_PLAIN_LENGTH)
+  return body - RAW_BODY
 }
 
 /**

@@ -111,6 +111,11 @@ export function cache_find(view: usize, owner: u32, offset: u64): usize {
   return look_up(view, mix(owner, offset), owner, offset, true)
 }
 
+/** Whether the cache holds a block at this moment: neither counted nor a use of it. */
+export function cache_has_at(view: usize, owner: u32, offset: f64): bool {
+  return cache_peek(view, owner, <u64>offset) != 0
+}
+
 /** As {@link cache_find}, for callers outside; counts hits and misses. */
 export function cache_find_at(view: usize, owner: u32, offset: f64): i32 {
   const address = cache_find(view, owner, <u64>offset)

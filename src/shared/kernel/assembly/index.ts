@@ -40,13 +40,15 @@ export {
   block_seal,
   block_verify,
   data_block_load,
+  data_block_open,
   data_body_convert,
 } from './block-frame'
 export { block_rows_convert_at, resident_block_convert } from './restart-block'
 export { resident_index_convert } from './restart-index'
+export { raw_block_find_at } from './raw-block'
 export { index_search_at, resident_search_at } from './resident-block'
-export { cache_clear, cache_init, cache_insert, cache_pin, cache_unpin } from './block-cache'
-export { cache_find_at } from './cache-lookup'
+export { cache_clear, cache_forget, cache_init, cache_insert, cache_pin, cache_unpin } from './block-cache'
+export { cache_find_at, cache_has_at } from './cache-lookup'
 export { epochs_advance, epochs_have_passed } from './epochs'
 export { table_add_at, table_sums_next_block, table_sums_reset } from './table-entries'
 export { ingest_add_packed, ingest_commit, ingest_init, ingest_reserve } from './ingest-buffer'

@@ -6,10 +6,14 @@
 // Lock-free, any thread: what it reads is published before its address is, and stays while the read state is held.
 //
 // I1: in L0 every run is asked that could hold a newer version than the best found; deeper, the first hit ends the read.
-// I2: a resumed read goes on with the given block where it stood: it asks for no block twice, whatever the cache forgot.
+// I2: a resumed read goes on with the given block where it stood: it asks for no block twice, whatever the cache forgot,
+//     but for a raw one that proves malformed: then for its resident form, which whoever loads it finds out.
 import {
   FILTER_BURR,
   FILTER_NONE,
+  GIVEN_BROKEN,
+  GIVEN_RAW,
+  GIVEN_RESIDENT,
   INDEX_COUNT,
   INDEX_RECORD_OFFSET,
   INDEX_RECORD_SIZE,
@@ -25,11 +29,13 @@ import {
   READ_FOUND_VALUE,
   READ_FOUND_VALUE_LENGTH,
   READ_GIVEN,
+  READ_GIVEN_FORM,
   READ_HASH,
   READ_HAS_HASH,
   READ_KEY,
   READ_KEY_LENGTH,
   READ_PRESENT,
+  READ_RAW,
   READ_RUN,
   READ_SEQNO,
   READ_STATE,
@@ -71,6 +77,12 @@ import {
   WANTED_FILTER,
   WANTED_INDEX,
 } from '../layout'
+import {
+  RAW_FOUND_KIND,
+  RAW_FOUND_SEQNO,
+  RAW_FOUND_VALUE,
+  RAW_FOUND_VALUE_LENGTH,
+} from '../layout-raw'
 import { VIEW_HAS_ROWS, VIEW_HITS } from '../layout-cache'
 import {
   COUNTERS_CACHED,
@@ -103,6 +115,7 @@ import {
 } from './memtable-entry'
 import { memtable_hash } from './memtable-hash'
 import { state_cover, state_has_ranges } from './range-cover'
+import { raw_block_find } from './raw-block'
 import { index_record, index_search, resident_find } from './resident-block'
 import { ribbon_contains } from './ribbon'
 import { xxh3_64 } from './xxh3'
@@ -348,7 +361,29 @@ function resume_table(read: usize, block: usize, key: usize, keyLength: i32): i3
     note_read(read, table)
     return search_table(read, table, key, keyLength)
   }
+  if (load<u32>(read, READ_GIVEN_FORM) == GIVEN_RAW) return take_raw(read, table, block, key, keyLength)
   take_entry(read, table, block, key, keyLength, local_seqno(read, table))
+  return READ_PRESENT
+}
+
+/** As {@link take_entry}, of a raw block: READ_PRESENT, or READ_WANTS_BLOCK for its resident form. */
+function take_raw(read: usize, table: usize, raw: usize, key: usize, keyLength: i32): i32 {
+  const entry = read + READ_RAW
+  const result = raw_block_find(raw, key, keyLength, local_seqno(read, table), entry)
+  if (result < 0) {
+    store<u32>(read, GIVEN_BROKEN, READ_GIVEN_FORM)
+    return READ_WANTS_BLOCK
+  }
+  store<u32>(read, GIVEN_RESIDENT, READ_GIVEN_FORM)
+  if (result == 0) return READ_PRESENT
+  const seqno = load<u64>(entry, RAW_FOUND_SEQNO) + load<u64>(table, TABLE_GLOBAL_SEQNO)
+  if (load<u32>(read, READ_FOUND) != 0 && load<u64>(read, READ_FOUND_SEQNO) >= seqno) return READ_PRESENT
+  store<u32>(read, 1, READ_FOUND)
+  store<u32>(read, load<u32>(entry, RAW_FOUND_KIND), READ_FOUND_KIND)
+  store<u64>(read, seqno, READ_FOUND_SEQNO)
+  store<u32>(read, load<u32>(entry, RAW_FOUND_VALUE), READ_FOUND_VALUE)
+  store<u32>(read, load<u32>(entry, RAW_FOUND_VALUE_LENGTH), READ_FOUND_VALUE_LENGTH)
+  store<u32>(read, <u32>table, READ_FOUND_TABLE)
   return READ_PRESENT
 }
 
@@ -441,4 +476,5 @@ export function start_read(read: usize, state: usize, seqno: u64): void {
   store<u32>(read, 0, READ_RUN)
   store<u32>(read, 0, READ_FOUND)
   store<u32>(read, 0, READ_GIVEN)
+  store<u32>(read, GIVEN_RESIDENT, READ_GIVEN_FORM)
 }

@@ -43,7 +43,7 @@ import {
 import { compare_keys, order_head32, order_head64, order_prefix } from './key-order'
 
 /** Longest user key. */
-const KEY_MAX: u64 = 65535
+export const KEY_MAX: u64 = 65535
 
 /** Fewest bytes an entry takes: kind, seqno, two lengths. */
 const ENTRY_BYTES_MIN = 4
