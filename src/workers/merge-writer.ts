@@ -86,6 +86,9 @@ export interface MergeRules {
  */
 export type JobSteps = Generator<number | Promise<void>, JobResult, undefined>
 
+/** Blocks that are dealt with between two steps: a fraction of a millisecond, and many times what a step costs. */
+const QUICK_EVENTS_PER_STEP = 16
+
 /** Builds the MERGE structure over `inputs`, each on its first entry of the slice; its address. */
 function buildMerge(
   { workspace }: ActorContext,
@@ -211,6 +214,7 @@ export function* writeMerged(
     const compaction = buildCompaction(context, merge, output, rules, plan)
     const { folder, filter } = equip(context, compaction, rules)
     const sources = shared.getU32(merge + MERGE_SOURCES)
+    let quickCount = 0
     let counted = 0
     const count = (): void => {
       const { entryBytes } = output.writer
@@ -248,7 +252,10 @@ export function* writeMerged(
       const wait = output.takeWait()
       if (wait !== undefined) yield wait
       // Between two blocks: the one moment at which a job can be stopped, and stands still.
+      context.checkCancelled()
       let waitMs = context.waitMs
+      const isQuick = event === EVENT_WANTS_BLOCK || event === EVENT_BLOCK_FULL
+      if (waitMs === 0 && isQuick && ++quickCount % QUICK_EVENTS_PER_STEP !== 0) continue
       do {
         yield waitMs
         context.checkCancelled()

@@ -26,7 +26,7 @@ import { BlockLoader, type LoadedBlock } from '../table/block-loader.js'
 import type { TableFile } from '../table/table-file.js'
 
 /** Bytes read at once: enough to hide the call, and those of a few runs fit a second-level cache. */
-const WINDOW_BYTES = 256 * 1024
+const WINDOW_BYTES = 128 * 1024
 
 const NO_TABLE = -1
 

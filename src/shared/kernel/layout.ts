@@ -107,6 +107,8 @@ export const BLOCK_WRITER_HASH_RATIO = 44
 /** Array of u64: the hash of each entry's key, kept only where the ratio is not 0. */
 export const BLOCK_WRITER_HASHES = 48
 export const BLOCK_WRITER_HASHES_CAPACITY = 52
+/** Entries until the next restart head. */
+export const BLOCK_WRITER_UNTIL_HEAD = 56
 export const BLOCK_WRITER_BYTES = 64
 
 // What a table writer's add returns.

@@ -15,6 +15,9 @@ import { GrowingBuffer, type Workspace } from '../memory/workspace.js'
 /** Bytes gathered before a write: large enough that the system call is lost in it. */
 const BUFFER_BYTES = 1024 * 1024
 
+/** Bytes hashed at once: while they are still in a near cache. */
+const HASH_BYTES = 32 * 1024
+
 /** A buffer that has grown beyond it is not handed over: others would have to grow as well. */
 const BUFFER_BYTES_MAX = 2 * BUFFER_BYTES
 
@@ -29,6 +32,8 @@ export class FileSink {
   readonly #state: number
   #file: OutgoingFile | undefined
   #filled = 0
+  /** How much of what is filled was hashed. */
+  #hashed = 0
   #written = 0
   #hasHandedOver = false
   #bufferCount = 1
@@ -43,6 +48,7 @@ export class FileSink {
   open(file: OutgoingFile): void {
     this.#file = file
     this.#filled = 0
+    this.#hashed = 0
     this.#written = 0
     this.#workspace.shared.kernel.xxh3_128_reset(this.#state)
   }
@@ -73,6 +79,7 @@ export class FileSink {
   commit(bytes: number): void {
     this.#filled += bytes
     assert(this.#filled <= this.#buffer.capacity, 'a sink commits what it reserved')
+    if (this.#filled - this.#hashed >= HASH_BYTES) this.#hash()
   }
 
   append(bytes: Uint8Array): void {
@@ -132,14 +139,22 @@ export class FileSink {
     return this.#spares.pop()
   }
 
+  #hash(): void {
+    const { kernel } = this.#workspace.shared
+    const from = this.#buffer.address + this.#hashed
+    kernel.xxh3_128_update(this.#state, from, this.#filled - this.#hashed)
+    this.#hashed = this.#filled
+  }
+
   /** What the buffer holds, which is empty then; undefined for nothing. */
   #take(): Uint8Array | undefined {
     if (this.#filled === 0) return undefined
     const { shared } = this.#workspace
     const bytes = shared.view(this.#buffer.address, this.#filled)
-    shared.kernel.xxh3_128_update(this.#state, this.#buffer.address, this.#filled)
+    this.#hash()
     this.#written += this.#filled
     this.#filled = 0
+    this.#hashed = 0
     return bytes
   }
 }

@@ -18,6 +18,7 @@ import {
   BLOCK_WRITER_PAYLOAD,
   BLOCK_WRITER_RESTART_INTERVAL,
   BLOCK_WRITER_TOP,
+  BLOCK_WRITER_UNTIL_HEAD,
   RESTART_TRAILER_BYTES,
 } from '../layout'
 import { common_prefix, copy_bytes, write_varint } from './bytes'
@@ -38,6 +39,7 @@ export function block_writer_reset(writer: usize): void {
   store<u32>(writer, 0, BLOCK_WRITER_COUNT)
   store<u32>(writer, 0, BLOCK_WRITER_HEADS_COUNT)
   store<u32>(writer, 0, BLOCK_WRITER_PAYLOAD)
+  store<u32>(writer, 0, BLOCK_WRITER_UNTIL_HEAD)
 }
 
 // @ts-ignore: decorator
@@ -92,8 +94,13 @@ function write_key(writer: usize, at: usize, isHead: bool, key: usize, keyLength
 // @ts-ignore: decorator
 /** Notes a restart head where the next entry is one, and tells so. */
 @inline
-function begin_entry(writer: usize, count: i32, top: u32): bool {
-  if (count % <i32>load<u32>(writer, BLOCK_WRITER_RESTART_INTERVAL) != 0) return false
+function begin_entry(writer: usize, top: u32): bool {
+  const untilHead = load<u32>(writer, BLOCK_WRITER_UNTIL_HEAD)
+  if (untilHead > 0) {
+    store<u32>(writer, untilHead - 1, BLOCK_WRITER_UNTIL_HEAD)
+    return false
+  }
+  store<u32>(writer, load<u32>(writer, BLOCK_WRITER_RESTART_INTERVAL) - 1, BLOCK_WRITER_UNTIL_HEAD)
   const heads = load<u32>(writer, BLOCK_WRITER_HEADS_COUNT)
   store<u32>(<usize>load<u32>(writer, BLOCK_WRITER_HEADS) + (<usize>heads << 2), top)
   store<u32>(writer, heads + 1, BLOCK_WRITER_HEADS_COUNT)
@@ -109,7 +116,9 @@ function end_entry(writer: usize, count: i32, at: usize, payload: i32): void {
   store<u32>(writer, load<u32>(writer, BLOCK_WRITER_PAYLOAD) + <u32>payload, BLOCK_WRITER_PAYLOAD)
 }
 
+// @ts-ignore: decorator
 /** Appends a data entry (format-table.md 8); false where it does not fit. `hash` is used only with a hash index. */
+@inline
 export function block_writer_add(
   writer: usize,
   key: usize,
@@ -124,7 +133,7 @@ export function block_writer_add(
   const count = <i32>load<u32>(writer, BLOCK_WRITER_COUNT)
   const top = load<u32>(writer, BLOCK_WRITER_TOP)
   let at = <usize>load<u32>(writer, BLOCK_WRITER_OUT) + top
-  const isHead = begin_entry(writer, count, top)
+  const isHead = begin_entry(writer, top)
   store<u8>(at, <u8>kind)
   at = write_varint(at + 1, seqno)
   at = write_key(writer, at, isHead, key, keyLength)
@@ -153,7 +162,7 @@ export function index_writer_add(
   const count = <i32>load<u32>(writer, BLOCK_WRITER_COUNT)
   const top = load<u32>(writer, BLOCK_WRITER_TOP)
   let at = <usize>load<u32>(writer, BLOCK_WRITER_OUT) + top
-  const isHead = begin_entry(writer, count, top)
+  const isHead = begin_entry(writer, top)
   store<u8>(at, isHead ? 0 : 1)
   at = write_varint(at + 1, <u64>blockOffset)
   at = write_varint(at, <u64>blockSize)

@@ -160,13 +160,8 @@ function advance_source(source: usize, reverse: bool): void {
   load_block_entry(source)
 }
 
-/** True when source `a` comes before source `b`. */
-// @ts-ignore: decorator
-@inline
-function comes_before(a: usize, b: usize, reverse: bool): bool {
-  const headA = load<u64>(a, SOURCE_HEAD)
-  const headB = load<u64>(b, SOURCE_HEAD)
-  if (headA != headB) return (headA < headB) != reverse
+/** As {@link comes_before}, for sources with equal heads. */
+function comes_before_alike(a: usize, b: usize, reverse: bool): bool {
   const order = compare_keys(
     <usize>load<u32>(a, SOURCE_KEY),
     load<i32>(a, SOURCE_KEY_LENGTH),
@@ -178,6 +173,15 @@ function comes_before(a: usize, b: usize, reverse: bool): bool {
   const seqnoB = load<u64>(b, SOURCE_SEQNO)
   if (seqnoA != seqnoB) return seqnoA > seqnoB != reverse
   return load<u32>(a, SOURCE_RANK) < load<u32>(b, SOURCE_RANK) != reverse
+}
+
+// @ts-ignore: decorator
+/** True when source `a` comes before source `b`. */
+@inline
+function comes_before(a: usize, b: usize, reverse: bool): bool {
+  const headA = load<u64>(a, SOURCE_HEAD)
+  const headB = load<u64>(b, SOURCE_HEAD)
+  return headA == headB ? comes_before_alike(a, b, reverse) : (headA < headB) != reverse
 }
 
 function sift_down(merge: usize, start: i32): void {
@@ -192,10 +196,10 @@ function sift_down(merge: usize, start: i32): void {
     let source = <usize>load<u32>(heap + (<usize>child << 2))
     if (child + 1 < count) {
       const other = <usize>load<u32>(heap + (<usize>child << 2), 4)
-      if (comes_before(other, source, reverse)) {
-        child++
-        source = other
-      }
+      // Which child it is nobody can foretell: no branch hangs on it.
+      const isOther = comes_before(other, source, reverse)
+      child += <i32>isOther
+      source = isOther ? other : source
     }
     if (comes_before(moving, source, reverse)) break
     store<u32>(heap + (<usize>at << 2), <u32>source)
