@@ -67,9 +67,9 @@ export function touch_seen(record: usize): void {
 }
 
 // @ts-ignore: decorator
-/** Has the record of an index that stays in memory tell where its block is. */
+/** Has the record of an index that stays in memory tell where its block is; 0 for one that is not in the cache. */
 @inline
 export function note_seen(view: usize, record: usize, block: usize): void {
   if (load<u32>(record, INDEX_RECORD_SEEN) == <u32>block) return
-  if (is_inside(view, block)) store<u32>(record, <u32>block, INDEX_RECORD_SEEN)
+  if (block == 0 || is_inside(view, block)) store<u32>(record, <u32>block, INDEX_RECORD_SEEN)
 }

@@ -62,8 +62,8 @@ function meet_block(read: usize, cache: usize): void {
   const record = <usize>load<u32>(read, READ_STOPS)
   store<u32>(read, <u32>block, READ_GIVEN)
   store<u32>(read, 0, READ_STOPS)
-  if (block == 0) return
   if (record != 0) note_seen(cache, record, block)
+  if (block == 0) return
   resident_touch(block, <usize>load<u32>(read, READ_KEY), load<i32>(read, READ_KEY_LENGTH))
 }
 

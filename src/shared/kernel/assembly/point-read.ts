@@ -344,8 +344,8 @@ function search_index(read: usize, table: usize, index: usize, key: usize, keyLe
   }
   if (stays) touch_seen(record)
   const block = find_block(read, table, WANTED_DATA, load<u64>(record, INDEX_RECORD_OFFSET))
-  if (block == 0) return want_block(read, table, WANTED_DATA, record)
   if (stays) note_seen(<usize>load<u32>(read, READ_CACHE), record, block)
+  if (block == 0) return want_block(read, table, WANTED_DATA, record)
   take_entry(read, table, block, key, keyLength, local)
   return READ_PRESENT
 }
