@@ -63,6 +63,7 @@ const PARTS: readonly Part[] = [
     engines: ENGINES,
     workloads: [
       ...['fillseq', 'fillrandom', 'bulkingest-1', 'bulkingest-2'],
+      ...['bulkingest-pairs-1', 'bulkingest-pairs-2'],
       ...['readrandom', 'readmissing', 'multiget', 'readseq', 'readreverse', 'seekrandom', 'open'],
       ...['threads-1', 'threads-2', 'readrandom-small-cache'],
       ...['readrandomwriterandom', 'readwhilewriting', 'overwrite'],

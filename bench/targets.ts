@@ -73,7 +73,7 @@ export const TARGETS: readonly Target[] = [
   ...target('main', 'readseq readreverse', level, 10),
   ...target('main', 'readseq', crate(CRATE.readseq), 1),
   ...target('main', 'seekrandom multiget readwhilewriting', native, 2),
-  ...target('main', 'bulkingest-2', { engines: [`${NATIVE}: fillseq`] }, 1),
+  ...target('main', 'bulkingest-2 bulkingest-pairs-2', { engines: [`${NATIVE}: fillseq`] }, 1),
   ...target('main', 'bulkingest-2', { workload: 'bulkingest-1' }, 1.6),
   ...target('main', 'threads-2', { workload: 'threads-1' }, 1.8),
   ...target('merge', 'compact', crate(CRATE.compact), 5, 'bytesPerSecond'),

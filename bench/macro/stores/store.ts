@@ -30,8 +30,10 @@ export interface Store {
   get(key: Buffer): Value | Promise<Value>
   multiGet?(keys: readonly Buffer[]): readonly Value[] | Promise<readonly Value[]>
   scan(options: ScanOptions, visit: Visit): void | Promise<void>
-  /** Brings in rows in the order of their keys. */
-  bulk?(rows: Iterable<[Buffer, Buffer]>): Promise<void>
+  /** Brings in rows in the order of their keys, one by one or as {@link pack} makes them, whose memory goes with them. */
+  bulk?(rows: Iterable<[Buffer, Buffer] | Uint8Array>): Promise<void>
+  /** Many rows in one array. */
+  pack?(rows: Iterable<[Buffer, Buffer]>): Iterable<Uint8Array>
   /** Everything written so far is applied: nothing waits in the engine's own queue, or in the bench's batch. */
   drain(): Promise<void>
   /** Buffers are written out; undefined where the engine has no such step. */

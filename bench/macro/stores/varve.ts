@@ -7,6 +7,7 @@ import {
   mergeOperators,
   type OpenOptions,
   open,
+  packEntries,
 } from '../../../src/main/index.js'
 import type { StoreKind, StoreSettings } from './store.js'
 
@@ -60,6 +61,7 @@ export const varve: StoreKind = {
       async bulk(rows) {
         await tree.bulkIngest(rows, { sorted: true })
       },
+      pack: (rows) => packEntries(rows),
       async drain() {},
       async flush() {
         await tree.flush()

@@ -1,5 +1,5 @@
 /** All workloads, in the order in which they run: what only reads comes before what changes the same store. */
-import { bulkingestOne, bulkingestTwo } from './bulk-ingest.js'
+import { bulkIngests } from './bulk-ingest.js'
 import { deleterandom, deleterange } from './deletes.js'
 import { fillrandom, fillrandomPlain, fillseq, overwrite } from './fill.js'
 import { compact, flush, open } from './maintenance.js'
@@ -16,7 +16,7 @@ import { YCSB } from './ycsb.js'
 const THREADS = [1, 2, 4]
 
 export const WORKLOADS: readonly Workload[] = [
-  ...[fillseq, fillrandom, fillrandomPlain, bulkingestOne, bulkingestTwo, mergerandom],
+  ...[fillseq, fillrandom, fillrandomPlain, ...bulkIngests, mergerandom],
   ...[flush, compact, point.readmemtable],
   ...[point.readrandom, point.readmissing, point.readhot, point.multiget],
   ...[readseq, readreverse, seekrandom, prefixscan, open, point.readrandomSmallCache],
