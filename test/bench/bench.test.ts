@@ -106,7 +106,7 @@ t.test('varve and the peers that are installed read what was written', async (te
     },
   )
   const own = rows.filter(({ engine }) => engine === 'varve')
-  test.equal(own.length, 26)
+  test.equal(own.length, 28)
 })
 
 t.test('db_bench does the same work where it is installed', async (test) => {
