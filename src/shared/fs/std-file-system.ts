@@ -10,6 +10,7 @@
 import * as fs from 'node:fs'
 import { promisify } from 'node:util'
 import { ioError, VarveError } from '../base/errors.js'
+import { addonRead, type DescriptorRead } from './addon-read.js'
 import { type DescriptorLock, descriptorLock } from './directory-lock.js'
 import type {
   DirectoryEntry,
@@ -79,6 +80,19 @@ class StdFile {
 }
 
 const readFile = promisify(fs.read)
+
+/** As {@link addonRead}, by Node's own call. */
+export const plainRead: DescriptorRead = (descriptor, bytes, at, length, offset) => {
+  let done = 0
+  while (done < length) {
+    const count = fs.readSync(descriptor, bytes, at + done, length - done, offset + done)
+    if (count === 0) break
+    done += count
+  }
+  return done
+}
+
+const readDescriptor = addonRead() ?? plainRead
 const writeFile = promisify(fs.write)
 const syncFile = promisify(fs.fdatasync)
 const syncFolder = promisify(fs.fsync)
@@ -90,13 +104,7 @@ class StdReadableFile extends StdFile implements ReadableFile {
 
   readInto(memory: Uint8Array, at: number, length: number, offset: number): number {
     try {
-      let done = 0
-      while (done < length) {
-        const count = fs.readSync(this.descriptor, memory, at + done, length - done, offset + done)
-        if (count === 0) break
-        done += count
-      }
-      return done
+      return readDescriptor(this.descriptor, memory, at, length, offset)
     } catch (error) {
       throw ioError('read', this.path, error)
     }

@@ -92,7 +92,7 @@ export class BlockLoader {
   /** Loads a data block: a resident block. From `bytes`, where they were read already. */
   loadData(source: BlockSource, offset: number, size: number, bytes?: Uint8Array): LoadedBlock {
     const place = this.#place(source, offset, size, 'data')
-    this.#read(source, place, bytes)
+    this.#read(source, offset, size, place.kind, bytes)
     const compression = source.dataCompression
     if (compression.kind === 'none' || compression.kind === 'lz4') {
       return this.#loadDataByKernel(
@@ -127,8 +127,7 @@ export class BlockLoader {
     const { kind } = source.dataCompression
     const { shared, blockScratch, order } = this.#workspace
     if ((kind !== 'none' && kind !== 'lz4') || !order.isBytes) return undefined
-    const place = this.#place(source, offset, size, 'data')
-    this.#read(source, place, bytes)
+    this.#read(source, offset, size, 'data', bytes)
     const info = blockScratch + BLOCK_SCRATCH_INFO
     for (;;) {
       const address = shared.kernel.data_block_open(
@@ -142,7 +141,9 @@ export class BlockLoader {
       )
       const length = shared.getU32(info + BLOCK_INFO_PLAIN_LENGTH)
       if (address >= 0) return { address, length }
-      if (address !== BLOCK_NO_SPACE) throw this.#error(address, place)
+      if (address !== BLOCK_NO_SPACE) {
+        throw this.#error(address, this.#place(source, offset, size, 'data'))
+      }
       this.#plain.reserve(length + RAW_BODY)
     }
   }
@@ -176,7 +177,7 @@ export class BlockLoader {
     bytes?: Uint8Array,
   ): LoadedBlock {
     const place = this.#place(source, offset, size, 'index')
-    this.#read(source, place, bytes)
+    this.#read(source, offset, size, place.kind, bytes)
     const plain = this.#plaintext(source, place, BLOCK_TYPE_INDEX, source.indexCompression)
     this.#reserveIndex(plain)
     return this.#convert(place, (target, capacity) =>
@@ -202,7 +203,7 @@ export class BlockLoader {
     bytes?: Uint8Array,
   ): LoadedBlock {
     const place = this.#place(source, offset, size, kind)
-    this.#read(source, place, bytes)
+    this.#read(source, offset, size, place.kind, bytes)
     return this.#plaintext(source, place, type, { kind: 'none' })
   }
 
@@ -241,20 +242,25 @@ export class BlockLoader {
   }
 
   /** Puts a block's bytes into the frame buffer: those that were read, or from the file. */
-  #read(source: BlockSource, place: BlockPlace, bytes: Uint8Array | undefined): void {
-    this.#frame.reserve(place.size)
-    if (bytes !== undefined) {
-      if (bytes.length < place.size) throw blockError(BLOCK_ERROR_SHORT, place)
-      this.#workspace.shared.bytes.set(bytes, this.#frame.address)
-      return
-    }
+  #read(
+    source: BlockSource,
+    offset: number,
+    size: number,
+    kind: string,
+    bytes: Uint8Array | undefined,
+  ): void {
+    if (size > FRAME_BYTES_MAX)
+      throw blockError(BLOCK_ERROR_SIZE, this.#place(source, offset, size, kind))
+    this.#frame.reserve(size)
     const { bytes: memory } = this.#workspace.shared
     const { file } = source
     const { address } = this.#frame
-    const count =
-      file.readInto?.(memory, address, place.size, place.offset) ??
-      file.read(memory.subarray(address, address + place.size), place.offset)
-    if (count < place.size) throw blockError(BLOCK_ERROR_SHORT, place)
+    let count: number
+    if (bytes !== undefined) count = bytes.length
+    else if (file.readInto !== undefined) count = file.readInto(memory, address, size, offset)
+    else count = file.read(memory.subarray(address, address + size), offset)
+    if (count < size) throw blockError(BLOCK_ERROR_SHORT, this.#place(source, offset, size, kind))
+    if (bytes !== undefined) memory.set(bytes, address)
   }
 
   #loadDataByKernel(source: BlockSource, place: BlockPlace, codec: number): LoadedBlock {
