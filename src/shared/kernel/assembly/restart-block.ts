@@ -98,11 +98,15 @@ export const MORE: u64 = 0x8080_8080_8080_8080
 // @ts-ignore: decorator
 /**
  * As checked_varint_length, for what lies before the entries' end of a checked body: the trailer behind it is longer than
- * the word that is loaded.
+ * the word that is loaded. Usual lengths are branches, which the processor foretells: what comes behind the varint need
+ * not wait until it is there.
  */
 @inline
 export function body_varint_length(at: usize, end: usize): i32 {
   if (at >= end) return 0
+  if (load<u8>(at) < 128) return 1
+  if (load<u8>(at, 1) < 128) return at + 2 <= end ? 2 : 0
+  if (load<u8>(at, 2) < 128) return at + 3 <= end ? 3 : 0
   const last = ~load<u64>(at) & MORE
   if (last == 0) return checked_varint_length(at, end)
   const length = (<i32>ctz(last) >> 3) + 1
@@ -219,12 +223,25 @@ function convert_data(
     if (seqnoLength == 0) return BLOCK_ERROR_ENTRY
     const seqno = body_varint(at, seqnoLength)
     if (seqno > <u64>SEQNO_MAX_KERNEL) return BLOCK_ERROR_SEQNO
-    const lengthsAt = read_key_lengths(at + seqnoLength, end, isHead, headLength, scratch)
-    if (failed(lengthsAt)) return lengthsAt
-    const shared = load<i32>(scratch)
-    const rest = load<i32>(scratch, 4)
-    const restKey = <usize>lengthsAt
-    at = restKey + <usize>rest
+    at += seqnoLength
+    let shared = 0
+    if (!isHead) {
+      const sharedLength = body_varint_length(at, end)
+      if (sharedLength == 0) return BLOCK_ERROR_ENTRY
+      const longShared = body_varint(at, sharedLength)
+      if (longShared > <u64>headLength) return BLOCK_ERROR_ENTRY
+      shared = <i32>longShared
+      at += sharedLength
+    }
+    const restLength = body_varint_length(at, end)
+    if (restLength == 0) return BLOCK_ERROR_ENTRY
+    const longRest = body_varint(at, restLength)
+    at += restLength
+    const longKey = <u64>shared + longRest
+    if (longKey > KEY_MAX || longKey == 0 || longRest > <u64>(end - at)) return BLOCK_ERROR_ENTRY
+    const rest = <i32>longRest
+    const restKey = at
+    at += <usize>rest
     let valueLength: u64 = 0
     if (kind != 1 && kind != 2) {
       const valueLengthLength = body_varint_length(at, end)
