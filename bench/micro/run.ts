@@ -19,6 +19,7 @@ import { merges } from './families/merges.js'
 import { orders } from './families/orders.js'
 import { rangeSets } from './families/range-sets.js'
 import { reads } from './families/reads.js'
+import { seeks } from './families/seeks.js'
 import { type Effort, type Family, formatRows, type Row } from './race.js'
 
 export const FAMILIES: ReadonlyMap<string, Family> = new Map<string, Family>([
@@ -31,6 +32,7 @@ export const FAMILIES: ReadonlyMap<string, Family> = new Map<string, Family>([
   ['blocks', blocks],
   ['cache', cache],
   ['reads', reads],
+  ['seeks', seeks],
   ['merges', merges],
   ['ingest', ingest],
   ['range-sets', rangeSets],
