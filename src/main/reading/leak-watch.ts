@@ -28,9 +28,16 @@ export const UNWATCHED = -1
 /** Known to the finalization registry. */
 const GROWN = -2
 
-/** Side by side. */
-let owners: object[] = []
-let newborns: Held[] = []
+/** Places that stay for the next turn. */
+const KEPT_MAX = 64
+
+/**
+ * Side by side; what lies behind the count is nothing's. Neither is ever made shorter by `pop`: an array that is emptied
+ * gives its memory back, and the next iterator would wait for more.
+ */
+let owners: (object | undefined)[] = []
+let newborns: (Held | undefined)[] = []
+let newbornCount = 0
 let isScheduled = false
 
 const forgotten = new FinalizationRegistry<Held>((held) => {
@@ -40,19 +47,26 @@ const forgotten = new FinalizationRegistry<Held>((held) => {
 
 function grow(): void {
   isScheduled = false
-  newborns.forEach((held, number) => {
+  for (let number = 0; number < newbornCount; number++) {
+    const owner = owners[number]
+    const held = newborns[number]
+    if (owner === undefined || held === undefined) continue
     held.watchNumber = GROWN
-    forgotten.register(owners[number] as object, held, held)
-  })
-  owners = []
-  newborns = []
+    forgotten.register(owner, held, held)
+  }
+  if (newbornCount > 0 || owners.length > KEPT_MAX) {
+    owners = []
+    newborns = []
+    newbornCount = 0
+  }
 }
 
 /** Begins to watch `owner`, which holds `held` until {@link unwatch}. */
 export function watch(owner: object, held: Held): void {
-  held.watchNumber = newborns.length
-  owners.push(owner)
-  newborns.push(held)
+  const number = newbornCount++
+  held.watchNumber = number
+  owners[number] = owner
+  newborns[number] = held
   if (isScheduled) return
   isScheduled = true
   setImmediate(grow)
@@ -64,10 +78,13 @@ export function unwatch(held: Held): void {
   held.watchNumber = UNWATCHED
   if (number === GROWN) forgotten.unregister(held)
   if (number < 0) return
-  const owner = owners.pop()
-  const last = newborns.pop()
-  if (owner === undefined || last === undefined || number === newborns.length) return
-  owners[number] = owner
-  newborns[number] = last
-  last.watchNumber = number
+  const last = --newbornCount
+  const moved = newborns[last]
+  if (number !== last && moved !== undefined) {
+    owners[number] = owners[last]
+    newborns[number] = moved
+    moved.watchNumber = number
+  }
+  owners[last] = undefined
+  newborns[last] = undefined
 }

@@ -6,12 +6,14 @@
 import { rangeError } from '../../shared/base/errors.js'
 import { isEmptyRange, type KeyRangeBounds } from '../../shared/base/key-order.js'
 import { RangeScan } from '../../shared/iterator/range-scan.js'
+import type { BlockGiver } from '../../shared/iterator/run-cursor.js'
 import { SCAN_KEYS_ONLY } from '../../shared/kernel/layout.js'
+import type { Workspace } from '../../shared/memory/workspace.js'
 import type { BytesLike } from '../writing/write-batch.js'
 import { BatchRangeIterator } from './batch-range-iterator.js'
 import type { Guard } from './guard.js'
 import type { OperandReads } from './operand-reads.js'
-import type { ReadCore } from './read-core.js'
+import type { HeldView, ReadCore } from './read-core.js'
 import {
   boundsOf,
   type GuardOptions,
@@ -46,6 +48,34 @@ function ascending(
     )
   }
   return filled
+}
+
+/** A view that is held, and what the tree reads through, until it is released. */
+class HeldReading implements RowSource {
+  readonly workspace: Workspace
+  readonly giver: BlockGiver
+  readonly view: HeldView
+  readonly #core: ReadCore
+  readonly #operands: OperandReads
+  readonly #seqno: number
+
+  constructor(core: ReadCore, operands: OperandReads, view: HeldView, seqno: number) {
+    this.workspace = core.workspace
+    this.giver = core.provider
+    this.view = view
+    this.#core = core
+    this.#operands = operands
+    this.#seqno = seqno
+  }
+
+  release(): void {
+    this.view.release()
+    this.#core.releaseReading()
+  }
+
+  resolve(key: Uint8Array): Uint8Array | undefined {
+    return this.#operands.resolve(this.view, key, this.#seqno)
+  }
 }
 
 const NO_PREFIX = { prefix: undefined, probe: undefined }
@@ -124,8 +154,8 @@ export class RangeReads {
   count(seqno: number): number {
     const source = this.#counted(seqno)
     const range = { lower: undefined, upper: undefined, seqno, isReverse: false, flags: 0 }
-    const { workspace, giver, view, resolve } = source
-    const scan = new RangeScan(workspace, giver, view, range, resolve)
+    const { workspace, giver, view } = source
+    const scan = new RangeScan(workspace, giver, view, range, (key) => source.resolve(key))
     try {
       const row = { keyAddress: 0, keyLength: 0, valueAddress: 0, valueLength: 0 }
       let count = 0
@@ -173,15 +203,6 @@ export class RangeReads {
     const core = this.#core
     const view = core.viewAt(seqno).acquire()
     core.acquireReading()
-    return {
-      workspace: core.workspace,
-      giver: core.provider,
-      view,
-      release: () => {
-        view.release()
-        core.releaseReading()
-      },
-      resolve: (key) => this.#operands.resolve(view, key, seqno),
-    }
+    return new HeldReading(core, this.#operands, view, seqno)
   }
 }

@@ -36,8 +36,8 @@ export interface RowSource {
   readonly giver: BlockGiver
   readonly view: ReadView
   /** Lets go of the view. */
-  readonly release: () => void
-  readonly resolve: OperandResolver
+  release(): void
+  resolve(key: Uint8Array): ReturnType<OperandResolver>
 }
 
 export class RowReader {
@@ -180,7 +180,8 @@ export class RowReader {
   }
 
   #start(): RangeScan {
-    const { workspace, giver, view, resolve } = this.#source
-    return new RangeScan(workspace, giver, view, this.#range, resolve)
+    const source = this.#source
+    const { workspace, giver, view } = source
+    return new RangeScan(workspace, giver, view, this.#range, (key) => source.resolve(key))
   }
 }

@@ -19,25 +19,37 @@ export interface IteratorRange extends ScanRange {
   readonly rowsWanted: number
 }
 
-class IteratorState extends HeldScans<RowReader> {
-  /** Guards only: why the row at hand has no value. */
-  failure: { readonly error: unknown } | undefined
-}
-
 const NOTHING = Buffer.alloc(0)
 
 /** A source whose operator may fail on one key without ending the scan. */
-function guarded(source: RowSource, state: IteratorState): RowSource {
-  const resolve: OperandResolver = (key) => {
+class GuardedSource implements RowSource {
+  readonly workspace: RowSource['workspace']
+  readonly giver: RowSource['giver']
+  readonly view: RowSource['view']
+  /** Why the row at hand has no value. */
+  failure: { readonly error: unknown } | undefined
+  readonly #source: RowSource
+
+  constructor(source: RowSource) {
+    this.workspace = source.workspace
+    this.giver = source.giver
+    this.view = source.view
+    this.#source = source
+  }
+
+  release(): void {
+    this.#source.release()
+  }
+
+  resolve(key: Uint8Array): ReturnType<OperandResolver> {
     try {
-      return source.resolve(key)
+      return this.#source.resolve(key)
     } catch (error) {
       // The row of a resolved key comes next, and alone.
-      state.failure = { error }
+      this.failure = { error }
       return NOTHING
     }
   }
-  return { ...source, resolve }
 }
 
 /**
@@ -54,12 +66,12 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   readonly #source: RowSource
   readonly #range: IteratorRange
   readonly #shape: Shape
-  readonly #state: IteratorState
+  readonly #state: HeldScans<RowReader>
   #remaining: number
 
   constructor(source: RowSource, range: IteratorRange, shape: Shape) {
-    this.#state = new IteratorState(source)
-    this.#source = shape === 'guards' ? guarded(source, this.#state) : source
+    this.#state = new HeldScans<RowReader>(source)
+    this.#source = shape === 'guards' ? new GuardedSource(source) : source
     this.#range = range
     this.#shape = shape
     this.#remaining = range.rowsWanted
@@ -137,8 +149,9 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
   }
 
   #guard(rows: RowReader): Guard {
-    const { failure } = this.#state
-    this.#state.failure = undefined
+    const source = this.#source as GuardedSource
+    const { failure } = source
+    source.failure = undefined
     return new Guard(rows.key(), failure ?? { value: rows.value() })
   }
 }

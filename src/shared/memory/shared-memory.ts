@@ -104,7 +104,8 @@ export class SharedMemory {
   setU64(address: number, value: number): void {
     const word = address >>> 2
     this.u32[word] = value
-    this.u32[word + 1] = value / TWO_32
+    // Nearly all fit one word, and a division costs as much as ten stores.
+    this.u32[word + 1] = value < TWO_32 ? 0 : value / TWO_32
   }
 
   getF64(address: number): number {
