@@ -52,7 +52,7 @@ import {
 } from '../../shared/kernel/layout-metrics.js'
 import { GrowingBuffer, type Workspace } from '../../shared/memory/workspace.js'
 import type { WantedBlock } from '../../shared/table/block-fetch.js'
-import type { BlockProvider, PointBlock, ProvidedBlock } from '../../shared/table/block-provider.js'
+import type { BlockProvider, ProvidedBlock } from '../../shared/table/block-provider.js'
 import type { ViewTable } from '../../shared/table/view-table.js'
 
 /** Resolves the operands of a key on the slow path. */
@@ -245,7 +245,7 @@ export class PointReader {
     offset: number,
     size: number,
     bytes?: Uint8Array,
-  ): PointBlock | ProvidedBlock {
+  ): ProvidedBlock {
     const isBroken = this.#workspace.shared.getU32(read + READ_GIVEN_FORM) === GIVEN_BROKEN
     if (kind === WANTED_DATA && !isBroken) return this.provider.point(table, offset, size, bytes)
     return (
@@ -254,11 +254,10 @@ export class PointReader {
   }
 
   /** Sets the block that a READ is to go on with. */
-  give(read: number, block: PointBlock | ProvidedBlock): void {
+  give(read: number, block: ProvidedBlock): void {
     const { shared } = this.#workspace
-    const isRaw = 'isRaw' in block && block.isRaw
     shared.setU32(read + READ_GIVEN, block.address)
-    shared.setU32(read + READ_GIVEN_FORM, isRaw ? GIVEN_RAW : GIVEN_RESIDENT)
+    shared.setU32(read + READ_GIVEN_FORM, block.isRaw ? GIVEN_RAW : GIVEN_RESIDENT)
   }
 
   #releaseSaved(): void {

@@ -5,6 +5,7 @@
  * I1: the memory's size is fixed when it is made, so a view never goes stale.
  * I2: addresses are below {@link MEMORY_BYTES_MAX}, so a kernel's i32 result holds any of them.
  */
+import { Buffer } from 'node:buffer'
 import { VarveError } from '../base/errors.js'
 import { BYTE_ORDER, type KeyOrder } from '../base/key-order.js'
 import { instantiateKernel, type Kernel } from '../kernel/kernel.js'

@@ -22,13 +22,10 @@ import type { ViewTable } from './view-table.js'
 /** What kind of block a handle names: WANTED_DATA, WANTED_INDEX or WANTED_FILTER. */
 export type WantedKind = number
 
-/** A block, and whether it lies in the cache. */
+/** A block, and whether it lies in the cache. All of them of one shape, fields in this order: reads look at each. */
 export interface ProvidedBlock extends LoadedBlock {
   readonly isCached: boolean
-}
-
-/** The same of a data block for one point read, which may be a raw block. */
-export interface PointBlock extends ProvidedBlock {
+  /** A data block that one point read wanted may be raw. */
   readonly isRaw: boolean
 }
 
@@ -84,13 +81,11 @@ export class BlockProvider {
    * for the first time: most of what is read once goes without being read again, and was not worth more. The second
    * use makes it resident. `bytes` are those of the block, where they were read already.
    */
-  point(table: ViewTable, offset: number, size: number, bytes?: Uint8Array): PointBlock {
+  point(table: ViewTable, offset: number, size: number, bytes?: Uint8Array): ProvidedBlock {
     const again = this.#findRaw(table, offset)
-    if (again !== undefined) return { ...again, isRaw: false }
+    if (again !== undefined) return again
     const raw = this.#loader.loadRaw(table.table, offset, size, bytes)
-    if (raw === undefined) {
-      return { ...this.put(table, WANTED_DATA, offset, size, bytes), isRaw: false }
-    }
+    if (raw === undefined) return this.put(table, WANTED_DATA, offset, size, bytes)
     const { address, length } = raw
     this.#cache.countMiss()
     this.#countLoad(WANTED_DATA, size)
@@ -117,7 +112,7 @@ export class BlockProvider {
     const found = this.#cache.find(table.owner, offset)
     if (found === 0) return undefined
     this.#count(COUNTERS_CACHED + 8 * kind, 1)
-    return { address: found, length: this.#lengthOf(found, kind), isCached: true }
+    return { address: found, length: this.#lengthOf(found, kind), isCached: true, isRaw: false }
   }
 
   /** Loads a block, from `bytes` where they were read already, and puts it into the cache where that can hold it. */
@@ -132,8 +127,8 @@ export class BlockProvider {
     this.#countLoad(kind, size)
     const isMetadata = kind !== WANTED_DATA
     const cached = this.#cache.insert(table.owner, offset, address, length, isMetadata)
-    if (cached === 0) return { address, length, isCached: false }
-    return { address: cached, length, isCached: true }
+    if (cached === 0) return { address, length, isCached: false, isRaw: false }
+    return { address: cached, length, isCached: true, isRaw: false }
   }
 
   dispose(): void {
@@ -149,9 +144,9 @@ export class BlockProvider {
     this.#count(COUNTERS_CACHED + 8 * WANTED_DATA, 1)
     const { address, length } = this.#loader.convertRaw(table.table, offset, raw)
     const cached = this.#cache.insertUsed(table.owner, offset, address, length)
-    if (cached === 0) return { address, length, isCached: false }
+    if (cached === 0) return { address, length, isCached: false, isRaw: false }
     this.#cache.forget(table.owner, at)
-    return { address: cached, length, isCached: true }
+    return { address: cached, length, isCached: true, isRaw: false }
   }
 
   #countLoad(kind: WantedKind, size: number): void {
