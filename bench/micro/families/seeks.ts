@@ -1,12 +1,6 @@
 /**
-<<<<<<< Updated upstream
- * A seek that reads ten entries, taken apart: what the kernel takes, what a scan around it, what Buffers, what the
- * iterator; with everything in the block cache. Keys anywhere in a table that is larger than what processors cache, and on
- * one place.
-=======
  * A seek that reads ten entries, taken apart: the kernel, a scan around it, Buffers, the iterator; everything lies in the
  * block cache. Keys anywhere in a table that is larger than what processors cache, and always the same one.
->>>>>>> Stashed changes
  *
  * The contenders are steps: each does what the one before does, and more. The last one does nothing but copy as many bytes
  * and make as many Buffers and pairs as ten entries are.
