@@ -1,7 +1,8 @@
-// The k-way merge: a binary heap over memtables and runs of table blocks, in internal key order (user key ascending,
-// seqno descending, newer source first) or exactly reversed. Runs on the thread that owns the MERGE structure.
+// The k-way merge over memtables and runs of table blocks, in internal key order (user key ascending, seqno descending,
+// newer source first) or exactly reversed: a binary heap, or for few sources a list with the next one at its head. Runs on
+// the thread that owns the MERGE structure.
 //
-// I1: while a source is at the top of the heap and POSITIONED, its entry is the next one.
+// I1: while a source is at the top and POSITIONED, its entry is the next one.
 // I2: only the top source advances; where it wants a block it stays at the top until it gets one or ends.
 import {
   EVENT_DONE,
@@ -184,10 +185,36 @@ function comes_before(a: usize, b: usize, reverse: bool): bool {
   return headA == headB ? comes_before_alike(a, b, reverse) : (headA < headB) != reverse
 }
 
+/** So many sources are looked through one by one: cheaper than branches that nobody can foretell. */
+const FEW_SOURCES = 8
+
+/** Brings the first one of few sources to the top; the others lie in any order. */
+function bring_up(heap: usize, count: i32, reverse: bool): void {
+  const old = load<u32>(heap)
+  let top = <usize>old
+  let topHead = load<u64>(top, SOURCE_HEAD)
+  let place = heap
+  const end = heap + (<usize>count << 2)
+  for (let at = heap + 4; at < end; at += 4) {
+    const source = <usize>load<u32>(at)
+    const head = load<u64>(source, SOURCE_HEAD)
+    const isBefore = head == topHead ? comes_before_alike(source, top, reverse) : (head < topHead) != reverse
+    top = isBefore ? source : top
+    topHead = isBefore ? head : topHead
+    place = isBefore ? at : place
+  }
+  store<u32>(place, old)
+  store<u32>(heap, <u32>top)
+}
+
 function sift_down(merge: usize, start: i32): void {
   const heap = <usize>load<u32>(merge, MERGE_HEAP)
   const count = load<i32>(merge, MERGE_HEAP_COUNT)
   const reverse = load<u32>(merge, MERGE_REVERSE) != 0
+  if (count <= FEW_SOURCES) {
+    if (start == 0 && count > 1) bring_up(heap, count, reverse)
+    return
+  }
   const moving = <usize>load<u32>(heap + (<usize>start << 2))
   let at = start
   while (true) {
@@ -278,9 +305,14 @@ export function merge_is_single(merge: usize): bool {
 /** The least head of the sources below the top one. REQUIRES: there is one. */
 export function merge_next_head(merge: usize): u64 {
   const heap = <usize>load<u32>(merge, MERGE_HEAP)
-  const head = load<u64>(<usize>load<u32>(heap, 4), SOURCE_HEAD)
-  if (load<i32>(merge, MERGE_HEAP_COUNT) == 2) return head
-  return min(head, load<u64>(<usize>load<u32>(heap, 8), SOURCE_HEAD))
+  const count = load<i32>(merge, MERGE_HEAP_COUNT)
+  // In a heap it is one of the two right below the top.
+  const candidates = count <= FEW_SOURCES ? count : 3
+  let least = u64.MAX_VALUE
+  for (let i = 1; i < candidates; i++) {
+    least = min(least, load<u64>(<usize>load<u32>(heap + (<usize>i << 2)), SOURCE_HEAD))
+  }
+  return least
 }
 
 /**
