@@ -19,6 +19,7 @@ import { removeTables } from '../scheduling/proposed-tables.js'
 import type { Scheduler } from '../scheduling/scheduler.js'
 import type { TreeCore } from '../tree-core.js'
 import { ChunkBatch, cutEvenly, type GatheredChunks } from './chunk-batch.js'
+import { ChunkMemory } from './chunk-memory.js'
 import { chunksJob, IngestBudget } from './chunks-job.js'
 import { IngestJobs } from './ingest-jobs.js'
 import type { IngestionResult } from './ingestion.js'
@@ -93,7 +94,9 @@ export class BulkIngest {
   readonly #budget: IngestBudget
   readonly #jobs: IngestJobs
   readonly #batch: ChunkBatch
-  readonly #packer: ChunkPacker
+  /** Of the chunks that are packed here. */
+  readonly #memory: ChunkMemory
+  readonly #packer: ChunkPacker<SharedArrayBuffer>
   /** Aborted when nothing more is wanted of the source. */
   readonly #controller = new AbortController()
   /** Batches for which there was no thread yet, the oldest first. */
@@ -118,7 +121,8 @@ export class BulkIngest {
     this.#jobs = new IngestJobs(core, executor, this.#budget.parallelism)
     this.#batch = new ChunkBatch()
     const chunkBytes = Math.min(CHUNK_BYTES_DEFAULT, this.#budget.batchBytes)
-    this.#packer = new ChunkPacker(chunkBytes, { isCopying: false })
+    this.#memory = new ChunkMemory(chunkBytes)
+    this.#packer = new ChunkPacker(chunkBytes, (chunk) => this.#memory.copy(chunk))
   }
 
   /** The signal, or the closing tree, ends it: jobs that run stop within a block, and the source is not waited for. */
@@ -278,8 +282,16 @@ export class BulkIngest {
       const batch = this.#waiting.shift()
       if (batch === undefined) return
       const { jobOf, memory } = chunksJob(this.#core, batch, this.#budget)
-      this.#jobs.start(jobOf, memory, this.#startJobs)
+      this.#jobs.start(jobOf, memory, () => {
+        this.#recycle(batch)
+        this.#startJobs()
+      })
     }
+  }
+
+  /** Chunks that were packed here have been read, and their memory is free; others are not ours. */
+  #recycle({ chunks, numbers }: GatheredChunks): void {
+    for (const [i, chunk] of chunks.entries()) if (numbers[i] === -1) this.#memory.give(chunk)
   }
 
   /** Lets the event loop turn where it was kept for long, tells of the progress, and stops where it is to be stopped. */

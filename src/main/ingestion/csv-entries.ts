@@ -6,7 +6,7 @@ import { type CsvError, type Options, parse } from 'csv-parse'
 import { rangeError, typeError, VarveError } from '../../shared/base/errors.js'
 import type { BytesLike } from '../bytes-like.js'
 import { lineError, requireBytesOf, requireKeyOf } from './line-errors.js'
-import { CHUNK_BYTES_DEFAULT, ChunkPacker } from './packed-entries.js'
+import { CHUNK_BYTES_DEFAULT, ChunkPacker, owned } from './packed-entries.js'
 import { piecesOf, type TextSource } from './source-bytes.js'
 
 /** A column by its name, or by its number from 0; or what makes something of a row's fields. */
@@ -50,7 +50,7 @@ export async function* csvEntries(
   source: TextSource,
   options: CsvOptions,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
-  const packer = new ChunkPacker(CHUNK_BYTES_DEFAULT, { isCopying: true })
+  const packer = new ChunkPacker(CHUNK_BYTES_DEFAULT, owned)
   const chunks: Uint8Array<ArrayBuffer>[] = []
   const rows = new RowReader(options)
   const parser = parse({

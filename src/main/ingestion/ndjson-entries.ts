@@ -7,7 +7,7 @@ import { isUtf8 } from 'node:buffer'
 import { rangeError } from '../../shared/base/errors.js'
 import type { BytesLike } from '../bytes-like.js'
 import { lineError, requireBytesOf, requireKeyOf } from './line-errors.js'
-import { CHUNK_BYTES_DEFAULT, ChunkPacker } from './packed-entries.js'
+import { CHUNK_BYTES_DEFAULT, ChunkPacker, owned } from './packed-entries.js'
 import { piecesOf, type TextSource } from './source-bytes.js'
 
 export interface NdjsonOptions {
@@ -42,7 +42,7 @@ export async function* ndjsonEntries(
   source: TextSource,
   options: NdjsonOptions,
 ): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
-  const packer = new ChunkPacker(CHUNK_BYTES_DEFAULT, { isCopying: true })
+  const packer = new ChunkPacker(CHUNK_BYTES_DEFAULT, owned)
   const entryOf = entryReader(options)
   const lines = new LineSplitter(options.lineBytesMax)
   let number = 0

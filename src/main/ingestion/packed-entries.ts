@@ -23,24 +23,17 @@ const BYTES_A_UNIT = 3
 /** Keys up to this size are copied by a loop: a call costs more. */
 const LOOP_BYTES = 24
 
-export interface ChunkPackerOptions {
-  /**
-   * True: what it gives away is a copy, in memory that holds nothing else, and it goes on in the memory it has. False: it
-   * gives that away, of which the chunk is a part.
-   */
-  readonly isCopying: boolean
-}
-
-/** Gathers entries in chunks. What it gives away is the taker's. */
-export class ChunkPacker {
+/** Gathers entries in chunks. What it gives away is a copy, the taker's; it goes on in the memory it has. */
+export class ChunkPacker<B extends ArrayBufferLike> {
   readonly #chunkBytes: number
-  readonly #isCopying: boolean
+  readonly #copy: (chunk: Uint8Array) => Uint8Array<B>
   #chunk: Buffer | undefined
   #top = 0
 
-  constructor(chunkBytes: number, { isCopying }: ChunkPackerOptions) {
+  /** @param copy makes the copies; {@link owned} for memory that can be moved */
+  constructor(chunkBytes: number, copy: (chunk: Uint8Array) => Uint8Array<B>) {
     this.#chunkBytes = chunkBytes
-    this.#isCopying = isCopying
+    this.#copy = copy
   }
 
   /**
@@ -49,11 +42,11 @@ export class ChunkPacker {
    * @throws TypeError for what is neither string nor Uint8Array, RangeError for a key of no or too many bytes; nothing has
    *   changed then
    */
-  add(key: BytesLike, value: BytesLike): Uint8Array<ArrayBuffer> | undefined {
+  add(key: BytesLike, value: BytesLike): Uint8Array<B> | undefined {
     const keyAtMost = bytesAtMost(key, 'key')
     if (keyAtMost === 0 || keyAtMost > KEY_BYTES_MAX) requireKeyLength(key)
     const most = HEAD_BYTES + keyAtMost + bytesAtMost(value, 'value')
-    let full: Uint8Array<ArrayBuffer> | undefined
+    let full: Uint8Array<B> | undefined
     let chunk = this.#chunk
     if (chunk === undefined || this.#top + most > this.#chunkBytes) {
       full = this.take()
@@ -79,15 +72,13 @@ export class ChunkPacker {
   }
 
   /** What was gathered and not given yet. */
-  take(): Uint8Array<ArrayBuffer> | undefined {
+  take(): Uint8Array<B> | undefined {
     const chunk = this.#chunk
     const top = this.#top
     if (chunk === undefined || top === 0) return undefined
     this.#top = 0
-    const taken = chunk.subarray(0, top) as Uint8Array<ArrayBuffer>
-    const isCommon = chunk.length === this.#chunkBytes
-    if (!this.#isCopying || !isCommon) this.#chunk = undefined
-    return this.#isCopying ? owned(taken) : taken
+    if (chunk.length !== this.#chunkBytes) this.#chunk = undefined
+    return this.#copy(chunk.subarray(0, top))
   }
 }
 
@@ -136,7 +127,7 @@ export function* packEntries(
   options: { readonly chunkBytes?: number } = {},
 ): Generator<Uint8Array<ArrayBuffer>, undefined> {
   const { chunkBytes = CHUNK_BYTES_DEFAULT } = options
-  const packer = new ChunkPacker(chunkBytes, { isCopying: true })
+  const packer = new ChunkPacker(chunkBytes, owned)
   for (const [key, value] of entries) {
     const full = packer.add(key, value)
     if (full !== undefined) yield full
