@@ -10,6 +10,7 @@ import {
   CODEC_NONE,
   LZ4_TABLE_BYTES,
 } from '../../../src/shared/kernel/layout.js'
+import { RAW_FOUND_BYTES } from '../../../src/shared/kernel/layout-raw.js'
 import { TABLE_SUMS_BYTES, TABLE_SUMS_LAST_KEY } from '../../../src/shared/kernel/layout-sums.js'
 import {
   decodeDataBlock,
@@ -216,6 +217,12 @@ function searches(
   const { rounds } = effort
   const block = place(workspace, encodeResidentBlock(entries))
   const index = place(workspace, encodeResidentIndex(indexed))
+  const frame = encodeFrame(BLOCK_TYPE_DATA, encodeDataBody(entries, RESTART_INTERVAL))
+  const found = workspace.heap.allocate(RAW_FOUND_BYTES)
+  const raw = kernel.data_block_open(
+    ...([place(workspace, frame), frame.length, CODEC_NONE, 0, 0, 0] as const),
+    workspace.blockScratch,
+  )
   // Every second one is there.
   const sought = Array.from({ length: 256 }, (_, i) => keyOf(i % 2 === 0 ? 1 + (i % 35) : i + 9000))
   const places = sought.map((key) => place(workspace, key))
@@ -235,6 +242,24 @@ function searches(
         {
           ...{ name: 'twin', operations: slow },
           operation: (i) => searchEntries(entries, plainKey(i)),
+        },
+      ],
+      rounds,
+    ),
+    ...race(
+      { family: 'blocks', name: 'search a block as it came from disk' },
+      [
+        {
+          ...{ name: 'kernel', operations: fast },
+          operation: (i) =>
+            kernel.raw_block_find_at(raw, key(i), keyBytes, Number.MAX_SAFE_INTEGER, found),
+        },
+        {
+          ...{ name: 'twin', operations: slow },
+          operation: (i) => {
+            const entry = entries[searchEntries(entries, plainKey(i))]
+            return entry !== undefined && Buffer.compare(entry.key, plainKey(i)) === 0 ? 1 : 0
+          },
         },
       ],
       rounds,

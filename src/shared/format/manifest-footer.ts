@@ -92,12 +92,15 @@ export function canonicalDigest(id: number, footer: ManifestFooter, hasher: Hash
   const sorted = footer.sections
     .map((section) => ({ section, name: Buffer.from(section.name) }))
     .sort((left, right) => left.name.compare(right.name))
-  for (const { section } of sorted) writeSection(writer, section)
+  for (const { section, name } of sorted) writeSection(writer, section, name)
   return digestOf(hasher, writer.finish())
 }
 
-function writeSection(writer: ByteWriter, section: SectionEntry): void {
-  const name = Buffer.from(section.name)
+function writeSection(
+  writer: ByteWriter,
+  section: SectionEntry,
+  name = Buffer.from(section.name),
+): void {
   writer.u16(name.length).bytes(name).u64(section.offset).u32(section.size).bytes(section.checksum)
 }
 

@@ -161,6 +161,9 @@ export function encodeTableMeta(meta: TableMeta): Uint8Array {
   return encodePropertyBlock(properties(meta))
 }
 
+/** The high word of the largest safe integer. */
+const HIGH_SAFE_MAX = 0x1f_ffff
+
 /** Reads one property after the other out of what the block held, strictly. */
 class PropertyReader {
   readonly #properties: ReadonlyMap<string, Uint8Array>
@@ -200,8 +203,10 @@ class PropertyReader {
   }
 
   u64(name: string): number {
-    const value = this.#sized(name, 8).getBigUint64(0, true)
-    if (value <= BigInt(Number.MAX_SAFE_INTEGER)) return Number(value)
+    const view = this.#sized(name, 8)
+    const high = view.getUint32(4, true)
+    if (high <= HIGH_SAFE_MAX) return high * 2 ** 32 + view.getUint32(0, true)
+    const value = view.getBigUint64(0, true)
     throw this.fail(name, `${value} is above 2^53 - 1`, 'VARVE_UNSUPPORTED')
   }
 

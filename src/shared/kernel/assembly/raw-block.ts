@@ -23,7 +23,16 @@ import {
   RAW_LENGTH,
 } from '../layout-raw'
 import { common_prefix, compare_bytes } from './bytes'
-import { body_varint, body_varint_length, head_offset, KEY_MAX, restart_block_check } from './restart-block'
+import {
+  body_varint,
+  body_varint_length,
+  head_offset,
+  join_bits,
+  KEY_MAX,
+  restart_block_check,
+  up_to,
+  varint_ends,
+} from './restart-block'
 
 /**
  * Makes a raw block of the body of `length` bytes at `body`, by writing into the RAW_BODY bytes before it. Returns the size
@@ -109,27 +118,46 @@ export function raw_block_find(raw: usize, key: usize, keyLength: i32, seqno: u6
     }
     untilHead--
     if (at >= end) return BLOCK_ERROR_ENTRY
-    const kind = <i32>load<u8>(at++)
+    const kind = <i32>load<u8>(at)
     if (kind > KIND_MAX) return BLOCK_ERROR_ENTRY
-    const seqnoLength = body_varint_length(at, end)
-    if (seqnoLength == 0) return BLOCK_ERROR_ENTRY
-    const entrySeqno = body_varint(at, seqnoLength)
-    if (entrySeqno > <u64>SEQNO_MAX_KERNEL) return BLOCK_ERROR_SEQNO
-    at += seqnoLength
-    let shared = 0
-    if (!isHead) {
-      const sharedLength = body_varint_length(at, end)
-      if (sharedLength == 0) return BLOCK_ERROR_ENTRY
-      const bytes = body_varint(at, sharedLength)
-      if (bytes > <u64>headLength) return BLOCK_ERROR_ENTRY
-      shared = <i32>bytes
-      at += sharedLength
+    let entrySeqno: u64
+    let sharedBytes: u64 = 0
+    let restBytes: u64
+    // Mostly one word has all of it: kind, seqno, and lengths of a byte each. It may reach into the trailer, not beyond.
+    const word = load<u64>(at)
+    const seqnoEnds = varint_ends(word) & ~<u64>0xff
+    const firstEnds = seqnoEnds & (seqnoEnds - 1)
+    const secondEnds = firstEnds & (firstEnds - 1)
+    const seqnoEnd = ctz(seqnoEnds) + 1
+    const lengthsEnd = isHead ? ctz(firstEnds) + 1 : ctz(secondEnds) + 1
+    if ((isHead ? firstEnds : secondEnds) != 0 && lengthsEnd - seqnoEnd == <u64>(isHead ? 8 : 16)) {
+      entrySeqno = join_bits((word & up_to(seqnoEnds)) >> 8)
+      const lengths = word >> seqnoEnd
+      if (!isHead) sharedBytes = lengths & 0xff
+      restBytes = (isHead ? lengths : lengths >> 8) & 0xff
+      at += <usize>(lengthsEnd >> 3)
+      if (at > end) return BLOCK_ERROR_ENTRY
+    } else {
+      at++
+      const seqnoLength = body_varint_length(at, end)
+      if (seqnoLength == 0) return BLOCK_ERROR_ENTRY
+      entrySeqno = body_varint(at, seqnoLength)
+      if (entrySeqno > <u64>SEQNO_MAX_KERNEL) return BLOCK_ERROR_SEQNO
+      at += seqnoLength
+      if (!isHead) {
+        const sharedLength = body_varint_length(at, end)
+        if (sharedLength == 0) return BLOCK_ERROR_ENTRY
+        sharedBytes = body_varint(at, sharedLength)
+        at += sharedLength
+      }
+      const restLength = body_varint_length(at, end)
+      if (restLength == 0) return BLOCK_ERROR_ENTRY
+      restBytes = body_varint(at, restLength)
+      at += restLength
     }
-    const restLength = body_varint_length(at, end)
-    if (restLength == 0) return BLOCK_ERROR_ENTRY
-    const restBytes = body_varint(at, restLength)
-    at += restLength
-    if (restBytes + <u64>shared > KEY_MAX || restBytes + <u64>shared == 0) return BLOCK_ERROR_ENTRY
+    if (sharedBytes > <u64>headLength && !isHead) return BLOCK_ERROR_ENTRY
+    const shared = <i32>sharedBytes
+    if (restBytes + sharedBytes > KEY_MAX || restBytes + sharedBytes == 0) return BLOCK_ERROR_ENTRY
     if (restBytes > <u64>(end - at)) return BLOCK_ERROR_ENTRY
     const rest = <i32>restBytes
     let order: i32

@@ -96,6 +96,20 @@ export function failed(at: i32): bool {
 export const MORE: u64 = 0x8080_8080_8080_8080
 
 // @ts-ignore: decorator
+/** The ends of varints in a word: the highest bit of each byte that does not go on. */
+@inline
+export function varint_ends(word: u64): u64 {
+  return ~word & MORE
+}
+
+// @ts-ignore: decorator
+/** All bits up to the lowest one that is set. */
+@inline
+export function up_to(bit: u64): u64 {
+  return bit ^ (bit - 1)
+}
+
+// @ts-ignore: decorator
 /**
  * As checked_varint_length, for what lies before the entries' end of a checked body: the trailer behind it is longer than
  * the word that is loaded. Usual lengths are branches, which the processor foretells: what comes behind the varint need

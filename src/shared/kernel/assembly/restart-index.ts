@@ -35,6 +35,8 @@ import {
   join_bits,
   read_key_lengths,
   restart_block_check,
+  up_to,
+  varint_ends,
 } from './restart-block'
 
 // @ts-ignore: decorator
@@ -43,20 +45,6 @@ import {
 function long_head(key: usize): u64 {
   const bytes = v128.load_zero<u64>(key)
   return v128.extract_lane<u64>(v128.shuffle<u8>(bytes, bytes, 7, 6, 5, 4, 3, 2, 1, 0, 8, 9, 10, 11, 12, 13, 14, 15), 0)
-}
-
-/** The ends of varints in a word: the highest bit of each byte that does not go on. */
-// @ts-ignore: decorator
-@inline
-function varint_ends(word: u64): u64 {
-  return ~word & MORE
-}
-
-// @ts-ignore: decorator
-/** All bits up to the lowest one that is set. */
-@inline
-function up_to(bit: u64): u64 {
-  return bit ^ (bit - 1)
 }
 
 /**
