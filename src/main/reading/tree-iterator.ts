@@ -84,18 +84,15 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
 
   /** The next entry from the front. @throws VARVE_CHECKSUM_MISMATCH and the like where a block cannot be read */
   next(): IteratorResult<T, undefined> {
-    const state = this.#state
-    if (state.isDone || this.#remaining <= 0) return this.return()
-    state.front ??= this.#begin(this.#range.isReverse, state.back)
-    return this.#step(state.front, state.back)
+    // One place that makes a result, and few words: the loop around them takes them in, and no result is made.
+    const value = this.#next()
+    return { done: value === undefined, value } as IteratorResult<T, undefined>
   }
 
   /** The next entry from the back. */
   nextBack(): IteratorResult<T, undefined> {
-    const state = this.#state
-    if (state.isDone || this.#remaining <= 0) return this.return()
-    state.back ??= this.#begin(!this.#range.isReverse, state.front)
-    return this.#step(state.back, state.front)
+    const value = this.#nextBack()
+    return { done: value === undefined, value } as IteratorResult<T, undefined>
   }
 
   /** Ends the iterator early and lets go of what it holds. A second call does nothing. */
@@ -108,6 +105,26 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
     this.#state.end()
   }
 
+  /** The next entry; undefined at the end. */
+  #next(): T | undefined {
+    const state = this.#state
+    if (state.isDone || this.#remaining <= 0) return this.#end()
+    state.front ??= this.#begin(this.#range.isReverse, state.back)
+    return this.#step(state.front, state.back)
+  }
+
+  #nextBack(): T | undefined {
+    const state = this.#state
+    if (state.isDone || this.#remaining <= 0) return this.#end()
+    state.back ??= this.#begin(!this.#range.isReverse, state.front)
+    return this.#step(state.back, state.front)
+  }
+
+  #end(): undefined {
+    this[Symbol.dispose]()
+    return undefined
+  }
+
   /** Makes an end. From now on it and the other one, if that is in use, look out for each other. */
   #begin(isReverse: boolean, other: RowReader | undefined): RowReader {
     if (other !== undefined) other.lastKey = other.key()
@@ -116,7 +133,7 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
     return new RowReader(this.#source, along, range.prefix)
   }
 
-  #step(end: RowReader, other: RowReader | undefined): IteratorResult<T, undefined> {
+  #step(end: RowReader, other: RowReader | undefined): T | undefined {
     let isThere: boolean
     try {
       isThere = this.#advance(end, other)
@@ -124,11 +141,11 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
       this[Symbol.dispose]()
       // A guard's failures come out when it is used.
       if (this.#shape !== 'guards') throw error
-      return { done: false, value: new Guard(undefined, { error }) as T }
+      return new Guard(undefined, { error }) as T
     }
-    if (!isThere) return this.return()
+    if (!isThere) return this.#end()
     this.#remaining--
-    return { done: false, value: this.#read(end) }
+    return this.#read(end)
   }
 
   /** Steps one end; false where it is at its end or has met the other one. */
