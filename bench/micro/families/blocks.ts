@@ -4,8 +4,12 @@
  */
 import {
   ADD_OK,
+  BLOCK_HEADER_BYTES,
+  BLOCK_INFO_PAYLOAD,
   BLOCK_SCRATCH_BYTES,
+  BLOCK_SCRATCH_INFO,
   BLOCK_TYPE_DATA,
+  BLOCK_TYPE_INDEX,
   CODEC_LZ4,
   CODEC_NONE,
   LZ4_TABLE_BYTES,
@@ -43,6 +47,8 @@ import { digestOf, type Effort, operationsFor, type Row, race } from '../race.js
 /** Entries of a block of 4 KiB, and of an index of 2 MiB of such blocks. */
 const ENTRIES = 35
 const INDEXED = 512
+/** Blocks of 4 KiB for a million entries of 16 + 100 bytes. */
+const LARGE_INDEXED = 27_778
 const RESTART_INTERVAL = 16
 const ROOM = 1 << 20
 
@@ -116,6 +122,7 @@ export function blocks(effort: Effort): Row[] {
       ),
     () => encodeResidentIndex(decodeIndexBody(indexBody, 0, handleMax) as IndexedBlock[]),
   )
+  rows.push(...largeIndex(effort, workspace))
   rows.push(...searches(effort, workspace, entries, indexed))
 
   const keys = entries.map(({ key }) => place(workspace, key))
@@ -203,6 +210,37 @@ export function blocks(effort: Effort): Row[] {
       ),
     )
   }
+  return rows
+}
+
+/** The index of a million entries: most of what opening such a tree takes. Its bytes are checked and made searchable. */
+function largeIndex(effort: Effort, workspace: ReturnType<typeof testWorkspace>): Row[] {
+  const { shared, heap } = workspace
+  const { kernel } = shared
+  const indexed = entriesOf(1, LARGE_INDEXED, 1, 1000).map(({ key, seqno }, i): IndexedBlock => {
+    return { endKey: key, seqno, offset: i * 2400, size: 2400 }
+  })
+  const bytes = encodeFrame(BLOCK_TYPE_INDEX, encodeIndexBody(indexed, 1))
+  const frame = place(workspace, bytes)
+  const room = 4 * bytes.length
+  const target = heap.allocate(room)
+  const info = workspace.blockScratch + BLOCK_SCRATCH_INFO
+  const read = (): number => {
+    kernel.block_verify(frame, bytes.length, BLOCK_TYPE_INDEX, info, workspace.blockScratch)
+    return kernel.resident_index_convert(
+      ...([shared.getU32(info + BLOCK_INFO_PAYLOAD), bytes.length - BLOCK_HEADER_BYTES] as const),
+      ...([target, room, workspace.blockScratch, 0, LARGE_INDEXED * 2400] as const),
+    )
+  }
+  const name = `index of ${LARGE_INDEXED} blocks checked, to resident`
+  const operations = operationsFor(400_000, effort)
+  const rows = race(
+    { family: 'blocks', name, bytes: bytes.length },
+    [{ name: 'kernel', operations, operation: read }],
+    effort.rounds,
+  )
+  heap.free(target)
+  heap.free(frame)
   return rows
 }
 
