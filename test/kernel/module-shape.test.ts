@@ -48,6 +48,7 @@ const CONTRACT = [
   'epochs_have_passed',
   'index_search_at',
   'index_writer_add',
+  'index_writer_add_all',
   'ingest_add_packed',
   'ingest_commit',
   'ingest_init',

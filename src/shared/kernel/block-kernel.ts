@@ -11,6 +11,7 @@ export interface BlockKernel {
     blockOffset: number,
     blockSize: number,
   ): number
+  index_writer_add_all(writer: number, first: number, end: number): number
 
   // assembly/block-frame.ts
   block_verify(

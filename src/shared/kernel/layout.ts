@@ -111,6 +111,14 @@ export const BLOCK_WRITER_HASHES_CAPACITY = 52
 export const BLOCK_WRITER_UNTIL_HEAD = 56
 export const BLOCK_WRITER_BYTES = 64
 
+// An entry of an index that waits to be written: how a block ends, and where it is. u64 seqno | u64 offset |
+// u32 size | u32 key length | key, padded to 8.
+export const INDEX_ENTRY_SEQNO = 0
+export const INDEX_ENTRY_OFFSET = 8
+export const INDEX_ENTRY_SIZE = 16
+export const INDEX_ENTRY_KEY_LENGTH = 20
+export const INDEX_ENTRY_KEY = 24
+
 // What a table writer's add returns.
 export const ADD_OK = 0
 /** The block has reached its size: seal it before the next entry. */

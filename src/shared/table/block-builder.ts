@@ -28,6 +28,8 @@ const SLACK_BYTES = 4096
 export interface BlockShape {
   /** Bytes of entries that the first buffer holds. */
   readonly bytes: number
+  /** Entries that there is room for from the beginning, where more than the usual ones are known to come. */
+  readonly entries?: number
   readonly restartInterval: number
   /** Buckets of the in-block hash index for each entry; 0 for none. */
   readonly hashRatio: number
@@ -47,7 +49,7 @@ export class BlockBuilder {
     shared.bytes.fill(0, this.address, this.address + BLOCK_WRITER_BYTES)
     shared.setU32(this.address + BLOCK_WRITER_RESTART_INTERVAL, shape.restartInterval)
     shared.setF32(this.address + BLOCK_WRITER_HASH_RATIO, shape.hashRatio)
-    this.#place(shape.bytes, ENTRIES_FIRST)
+    this.#place(shape.bytes, Math.max(ENTRIES_FIRST, shape.entries ?? 0))
     shared.kernel.block_writer_reset(this.address)
   }
 

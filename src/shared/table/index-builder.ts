@@ -2,17 +2,21 @@
  * Gathers one index entry for each data block, and writes the index when the data is complete: one level, or two where
  * it outgrew the spill threshold (format-table.md 11). The thread of the actor.
  *
- * An entry waits as a record { seqno u64, offset u64, size u32, key length u32, key, padded to 8 } in one growing
- * buffer: about 1 % of the data.
+ * An entry waits as a record (INDEX_ENTRY in kernel/layout.ts) in one growing buffer: about 1 % of the data.
  */
 import { assert } from '../base/errors.js'
 import type { Compression } from '../format/compression.js'
-import { BLOCK_TYPE_INDEX } from '../kernel/layout.js'
+import {
+  BLOCK_TYPE_INDEX,
+  INDEX_ENTRY_KEY,
+  INDEX_ENTRY_KEY_LENGTH,
+  INDEX_ENTRY_OFFSET,
+  INDEX_ENTRY_SEQNO,
+  INDEX_ENTRY_SIZE,
+} from '../kernel/layout.js'
 import type { Workspace } from '../memory/workspace.js'
 import { BlockBuilder } from './block-builder.js'
 import type { BlockSealer, SealedBlock } from './block-sealer.js'
-
-const RECORD_FIXED_BYTES = 24
 
 /** What the crate estimates an entry to take beside its key; decides when an index is spilled and cut. */
 const ENTRY_ESTIMATE_BYTES = 48
@@ -34,6 +38,7 @@ export class IndexBuilder {
   #buffer: number
   #capacity: number
   #top = 0
+  #count = 0
   #estimate = 0
 
   constructor(workspace: Workspace) {
@@ -54,6 +59,7 @@ export class IndexBuilder {
 
   reset(): void {
     this.#top = 0
+    this.#count = 0
     this.#estimate = 0
   }
 
@@ -64,25 +70,34 @@ export class IndexBuilder {
     block: { readonly offset: number; readonly size: number },
   ): void {
     const { shared } = this.#workspace
-    const bytes = (RECORD_FIXED_BYTES + key.length + 7) & ~7
+    const bytes = (INDEX_ENTRY_KEY + key.length + 7) & ~7
     if (this.#top + bytes > this.#capacity) this.#grow(bytes)
     const at = this.#buffer + this.#top
-    shared.setU64(at, seqno)
-    shared.setU64(at + 8, block.offset)
-    shared.setU32(at + 16, block.size)
-    shared.setU32(at + 20, key.length)
-    const target = at + RECORD_FIXED_BYTES
+    shared.setU64(at + INDEX_ENTRY_SEQNO, seqno)
+    shared.setU64(at + INDEX_ENTRY_OFFSET, block.offset)
+    shared.setU32(at + INDEX_ENTRY_SIZE, block.size)
+    shared.setU32(at + INDEX_ENTRY_KEY_LENGTH, key.length)
+    const target = at + INDEX_ENTRY_KEY
     // Both lie on word boundaries, with room up to the next: a few words, which a call would take longer for.
     for (let i = 0; i < key.length; i += 4)
       shared.setU32(target + i, shared.getU32(key.address + i))
     this.#top += bytes
+    this.#count++
     this.#estimate += key.length + ENTRY_ESTIMATE_BYTES
   }
 
   /** Writes all entries as one block. */
   writeSingle(sealer: BlockSealer, restartInterval: number, compression: Compression): SealedBlock {
-    const builder = this.#builder(restartInterval)
-    for (let at = 0; at < this.#top; at = this.#next(at)) this.#append(builder, at)
+    const { kernel } = this.#workspace.shared
+    // An entry is hardly ever longer than its record.
+    const builder = this.#builder(restartInterval, this.#top, this.#count)
+    const end = this.#buffer + this.#top
+    let at = this.#buffer
+    for (;;) {
+      at = kernel.index_writer_add_all(builder.address, at, end)
+      if (at === end) break
+      builder.grow()
+    }
     const block = sealer.seal(builder, BLOCK_TYPE_INDEX, compression)
     builder.dispose()
     return block
@@ -104,8 +119,8 @@ export class IndexBuilder {
       if (estimate < PARTITION_BYTES && this.#next(at) < this.#top) continue
       const block = sealer.seal(builder, BLOCK_TYPE_INDEX, compression)
       const address = this.#buffer + at
-      const key = { address: address + RECORD_FIXED_BYTES, length: this.#keyLength(at) }
-      top.add(key, this.#workspace.shared.getU64(address), block)
+      const key = { address: address + INDEX_ENTRY_KEY, length: this.#keyLength(at) }
+      top.add(key, this.#workspace.shared.getU64(address + INDEX_ENTRY_SEQNO), block)
       count++
       estimate = 0
     }
@@ -117,16 +132,17 @@ export class IndexBuilder {
     this.#workspace.heap.free(this.#buffer)
   }
 
-  #builder(restartInterval: number): BlockBuilder {
-    return new BlockBuilder(this.#workspace, { bytes: 16 * 1024, restartInterval, hashRatio: 0 })
+  #builder(restartInterval: number, entryBytes = 0, entries = 0): BlockBuilder {
+    const bytes = entryBytes + 16 * 1024
+    return new BlockBuilder(this.#workspace, { bytes, entries, restartInterval, hashRatio: 0 })
   }
 
   #keyLength(at: number): number {
-    return this.#workspace.shared.getU32(this.#buffer + at + 20)
+    return this.#workspace.shared.getU32(this.#buffer + at + INDEX_ENTRY_KEY_LENGTH)
   }
 
   #next(at: number): number {
-    return at + ((RECORD_FIXED_BYTES + this.#keyLength(at) + 7) & ~7)
+    return at + ((INDEX_ENTRY_KEY + this.#keyLength(at) + 7) & ~7)
   }
 
   #append(builder: BlockBuilder, at: number): void {
@@ -135,11 +151,11 @@ export class IndexBuilder {
     const add = (): number =>
       shared.kernel.index_writer_add(
         builder.address,
-        address + RECORD_FIXED_BYTES,
+        address + INDEX_ENTRY_KEY,
         this.#keyLength(at),
-        shared.getU64(address),
-        shared.getU64(address + 8),
-        shared.getU32(address + 16),
+        shared.getU64(address + INDEX_ENTRY_SEQNO),
+        shared.getU64(address + INDEX_ENTRY_OFFSET),
+        shared.getU32(address + INDEX_ENTRY_SIZE),
       )
     while (add() === 0) builder.grow()
   }

@@ -19,6 +19,11 @@ import {
   BLOCK_WRITER_RESTART_INTERVAL,
   BLOCK_WRITER_TOP,
   BLOCK_WRITER_UNTIL_HEAD,
+  INDEX_ENTRY_KEY,
+  INDEX_ENTRY_KEY_LENGTH,
+  INDEX_ENTRY_OFFSET,
+  INDEX_ENTRY_SEQNO,
+  INDEX_ENTRY_SIZE,
   RESTART_TRAILER_BYTES,
 } from '../layout'
 import { common_prefix, copy_bytes, write_varint } from './bytes'
@@ -149,6 +154,23 @@ export function block_writer_add(
   return true
 }
 
+// @ts-ignore: decorator
+@inline
+function add_index(writer: usize, key: usize, keyLength: i32, seqno: u64, blockOffset: u64, blockSize: u32): bool {
+  if (!fits(writer, keyLength)) return false
+  const count = <i32>load<u32>(writer, BLOCK_WRITER_COUNT)
+  const top = load<u32>(writer, BLOCK_WRITER_TOP)
+  let at = <usize>load<u32>(writer, BLOCK_WRITER_OUT) + top
+  const isHead = begin_entry(writer, top)
+  store<u8>(at, isHead ? 0 : 1)
+  at = write_varint(at + 1, blockOffset)
+  at = write_varint(at, <u64>blockSize)
+  at = write_varint(at, seqno)
+  at = write_key(writer, at, isHead, key, keyLength)
+  end_entry(writer, count, at, keyLength)
+  return true
+}
+
 /** Appends an index entry (format-table.md 11.1): 1, or 0 where it does not fit. */
 export function index_writer_add(
   writer: usize,
@@ -158,18 +180,26 @@ export function index_writer_add(
   blockOffset: f64,
   blockSize: u32,
 ): i32 {
-  if (!fits(writer, keyLength)) return 0
-  const count = <i32>load<u32>(writer, BLOCK_WRITER_COUNT)
-  const top = load<u32>(writer, BLOCK_WRITER_TOP)
-  let at = <usize>load<u32>(writer, BLOCK_WRITER_OUT) + top
-  const isHead = begin_entry(writer, top)
-  store<u8>(at, isHead ? 0 : 1)
-  at = write_varint(at + 1, <u64>blockOffset)
-  at = write_varint(at, <u64>blockSize)
-  at = write_varint(at, <u64>seqno)
-  at = write_key(writer, at, isHead, key, keyLength)
-  end_entry(writer, count, at, keyLength)
-  return 1
+  return add_index(writer, key, keyLength, <u64>seqno, <u64>blockOffset, blockSize) ? 1 : 0
+}
+
+/** Appends the INDEX_ENTRY records in [first, end). Returns the address of the first one that does not fit, or `end`. */
+export function index_writer_add_all(writer: usize, first: usize, end: usize): usize {
+  let entry = first
+  while (entry < end) {
+    const keyLength = load<i32>(entry, INDEX_ENTRY_KEY_LENGTH)
+    const isAdded = add_index(
+      writer,
+      entry + INDEX_ENTRY_KEY,
+      keyLength,
+      load<u64>(entry, INDEX_ENTRY_SEQNO),
+      load<u64>(entry, INDEX_ENTRY_OFFSET),
+      load<u32>(entry, INDEX_ENTRY_SIZE),
+    )
+    if (!isAdded) break
+    entry += <usize>((INDEX_ENTRY_KEY + keyLength + 7) & ~7)
+  }
+  return entry
 }
 
 /** Writes the hash index behind the binary index at `at`; returns its length in bytes. */

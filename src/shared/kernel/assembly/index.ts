@@ -33,7 +33,7 @@ export {
   memtable_cursor_seek_upto,
 } from './memtable-cursor'
 export { memtable_count_upto } from './memtable-count'
-export { block_writer_finish, block_writer_reset, index_writer_add } from './block-writer'
+export { block_writer_finish, block_writer_reset, index_writer_add, index_writer_add_all } from './block-writer'
 export {
   block_decode,
   block_frame,
