@@ -28,7 +28,7 @@ import {
   SEED_SHIFT,
   startSlot,
 } from './ribbon-equation'
-import { FILLED_BYTES, fillBlock, SLOT_BITS } from './ribbon-fill'
+import { fillBlock, SLOT_BITS } from './ribbon-fill'
 import { substituteBack } from './ribbon-solve'
 import { GROUPS_BYTES, sortByBlock, sortByOffset } from './ribbon-sort'
 
@@ -46,7 +46,7 @@ const FLAT_SPARE_SLOTS: u32 = 3
 const SEEDS_PER_SIZE: u32 = 8
 /**
  * Slots per hundred keys of a bumping layer. Fewer slots bump more and leave fewer empty: 97 is the
- * least size, 1.3 % over r bits, at 46 ns a key; 102 is 3.5 % over at 32 ns. Small filters need the
+ * least size, 1.3 % over r bits, at 42 ns a key; 102 is 3.5 % over at 30 ns. Small filters need the
  * former to stay under 5 %, as there every block of rounding counts.
  */
 const DENSE_COUNT_MAX: u32 = 16384
@@ -60,9 +60,8 @@ const SPARSE_SLOTS_PERCENT: u64 = 102
 const WASTE_SLOTS: u32 = 23
 const KEYS_PER_WASTE_SLOT: u32 = 400
 
-// Scratch: groups of `sortByOffset` | what `fillBlock` keeps | of the layer at work: 16 bytes a
-// slot; block ends, u32 a block | two lists of words, u64 a key | the words of one block, which may
-// be all.
+// Scratch: groups of `sortByOffset` | of the layer at work: 16 bytes a slot; block ends, u32 a block |
+// two lists of words, u64 a key | of one block, which may have all keys: words, u64; slots, u32.
 
 /** Blocks of the largest layer, and of all layers together, with room for a flat layer to grow. */
 function blocksMax(count: u32): u32 {
@@ -72,7 +71,7 @@ function blocksMax(count: u32): u32 {
 // @ts-ignore: decorator
 @inline
 function rowsAt(scratch: usize): usize {
-  return scratch + GROUPS_BYTES + FILLED_BYTES
+  return scratch + GROUPS_BYTES
 }
 
 // @ts-ignore: decorator
@@ -88,9 +87,9 @@ function wordsAt(scratch: usize, count: u32): usize {
   return endsAt(scratch, blocks) + (<usize>blocks << 2)
 }
 
-/** Scratch for a build: about 44 bytes a key. */
+/** Scratch for a build: about 48 bytes a key. */
 export function ribbon_scratch_bytes(count: u32): u32 {
-  return <u32>wordsAt(0, count) + count * 24
+  return <u32>wordsAt(0, count) + count * 28
 }
 
 /**
@@ -110,6 +109,7 @@ function fillLayer(
   scratch: usize,
   sorted: usize,
   placed: usize,
+  taken: usize,
   blocks: u32,
   width: u32,
   layer: usize,
@@ -125,7 +125,7 @@ function fillLayer(
     const end = sorted + (<usize>load<u32>(ends + (<usize>block << 2)) << 3)
     const placedEnd = placed + (end - first)
     sortByOffset(first, end, slots, scratch, placed)
-    const refuted = fillBlock(rows, scratch + GROUPS_BYTES, placed, placedEnd, slots, width)
+    const refuted = fillBlock(rows, taken, placed, placedEnd, slots, width)
     let threshold: u32 = 0
     if (refuted < placedEnd) {
       if (flat) return RIBBON_FAILED
@@ -182,6 +182,7 @@ export function ribbon_build(
   let sorted = wordsAt(scratch, count)
   let spare = sorted + (<usize>count << 3)
   const placed = spare + (<usize>count << 3)
+  const taken = placed + (<usize>count << 3)
   let length: u32 = 0
   let index: u32 = 0
   for (let left = count; left > 0; index++) {
@@ -193,7 +194,7 @@ export function ribbon_build(
     while (true) {
       if (blocks > blocksMax(count) || blocks * stride > room - length) return RIBBON_NO_SPACE
       sortByBlock(input, left, seed, blocks, endsAt(scratch, blocks), sorted)
-      bumped = fillLayer(scratch, sorted, placed, blocks, width, layer, flat)
+      bumped = fillLayer(scratch, sorted, placed, taken, blocks, width, layer, flat)
       if (bumped >= 0) {
         const isLast = seed + 1 == SEEDS_PER_SIZE
         if (flat || isLast || !isWasteful(left, <u32>bumped, blocks)) break

@@ -5,28 +5,19 @@
  *     slot, 16 bytes: row u64, bit 0 standing for the slot itself; 0 where the slot is empty | value u32 | 4 unused
  *
  * An equation goes from pivot to pivot until it comes to an empty slot: a chain of dependent loads, two dozen of them, and
- * the build's main cost. So three equations go at once: with more there are not enough registers. One that has come to its empty slot stays there by itself: the
- * pivot 0 changes nothing. Only then do they enter, in order, and go on where the one before took their slot.
+ * the build's main cost. So three equations go at once; for more there are not enough registers. One that has come to its
+ * empty slot stays there by itself: the pivot 0 changes nothing. Only then do they enter, in order, and go on where the
+ * one before took their slot.
  *
  * I1: what is kept is what adding one equation after the other would keep: an equation is refuted or implied by pivots
  *     that are there already, which more pivots do not change.
  */
-import { BAND, BAND_BITS, fingerprint, rowBits, startSlot } from './ribbon-equation'
+import { fingerprint, rowBits, startSlot } from './ribbon-equation'
 
 /** log2 of the bytes of a slot. */
 export const SLOT_BITS: usize = 4
 /** Where a slot's value lies. */
 export const SLOT_VALUE: usize = 8
-
-/** Bytes of the list of slots that the equations of one offset took: they span 64 slots between them. */
-const LISTED_BYTES: usize = 256
-// A lane between the common and the single steps: bits u64 | address u32 | value u32 | first slot u32.
-const LANE_AT: usize = 8
-const LANE_VALUE: usize = 12
-const LANE_START: usize = 16
-const LANE_BYTES: usize = 24
-/** Bytes of the list and of the lanes. */
-export const FILLED_BYTES: usize = LISTED_BYTES + 3 * LANE_BYTES
 
 const EQUATION_IMPLIED: usize = 0
 const EQUATION_REFUTED: usize = 1
@@ -54,49 +45,47 @@ function enter(at: usize, bits: u64, value: u32): usize {
   return value == 0 ? EQUATION_IMPLIED : EQUATION_REFUTED
 }
 
-// @ts-ignore: decorator
-@inline
-function keep(lane: usize, start: u32, at: usize, bits: u64, value: u32): void {
-  store<u64>(lane, bits)
-  store<u32>(lane, <u32>at, LANE_AT)
-  store<u32>(lane, value, LANE_VALUE)
-  store<u32>(lane, start, LANE_START)
-}
-
-/** Takes the slots of the offset at hand out again. */
-function empty(filled: usize, end: usize): void {
-  for (; filled < end; filled += 4) v128.store(<usize>load<u32>(filled), i64x2.splat(0))
+/**
+ * The equation of the word at `at` is refuted: takes those of its offset before it out again. RETURNS the offset's first
+ * word.
+ */
+function takeBack(words: usize, at: usize, slots: u32, taken: usize): usize {
+  const start = startSlot(load<u64>(at), slots)
+  while (at > words && startSlot(load<u64>(at - 8), slots) == start) {
+    at -= 8
+    const slot = <usize>load<u32>(taken + ((at - words) >> 1))
+    if (slot != EQUATION_IMPLIED) v128.store(slot, i64x2.splat(0))
+  }
+  return at
 }
 
 /**
  * Adds the equations of one block, sorted by offset, until an offset's contradict. RETURNS the address of the first word
- * that is not kept: that offset's first, and its equations have been taken out again.
+ * that is not kept: that offset's first, and its equations have been taken out again. `taken` takes 4 bytes a word: the
+ * slot of each.
  */
 export function fillBlock(
   rows: usize,
-  filled: usize,
+  taken: usize,
   words: usize,
   end: usize,
   slots: u32,
   width: u32,
 ): usize {
-  const lane = filled + LISTED_BYTES
-  let offset = BAND
-  let offsetFirst = words
-  let filledEnd = filled
-  while (words < end) {
-    const lanes = min<usize>(3, (end - words) >> 3)
-    const word0 = load<u64>(words)
+  let slotAt = taken
+  for (let at = words; at < end; at += 24, slotAt += 12) {
+    const lanes = min<usize>(3, (end - at) >> 3)
+    const word0 = load<u64>(at)
     const start0 = startSlot(word0, slots)
     let at0 = rows + (<usize>start0 << SLOT_BITS)
     let bits0 = rowBits(word0)
     let value0 = fingerprint(word0, width)
-    const word1 = lanes > 1 ? load<u64>(words, 8) : word0
+    const word1 = lanes > 1 ? load<u64>(at, 8) : word0
     const start1 = startSlot(word1, slots)
     let at1 = rows + (<usize>start1 << SLOT_BITS)
     let bits1 = rowBits(word1)
     let value1 = fingerprint(word1, width)
-    const word2 = lanes > 2 ? load<u64>(words, 16) : word0
+    const word2 = lanes > 2 ? load<u64>(at, 16) : word0
     const start2 = startSlot(word2, slots)
     let at2 = rows + (<usize>start2 << SLOT_BITS)
     let bits2 = rowBits(word2)
@@ -123,26 +112,17 @@ export function fillBlock(
       at2 += <usize>step2 << SLOT_BITS
       bits2 >>= step2
     }
-    keep(lane + 0 * LANE_BYTES, start0, at0, bits0, value0)
-    keep(lane + 1 * LANE_BYTES, start1, at1, bits1, value1)
-    keep(lane + 2 * LANE_BYTES, start2, at2, bits2, value2)
-    const last = words + (lanes << 3)
-    for (let at = lane; words < last; words += 8, at += LANE_BYTES) {
-      const start = load<u32>(at, LANE_START)
-      if ((start & (BAND - 1)) != offset) {
-        offset = start & (BAND - 1)
-        offsetFirst = words
-        filledEnd = filled
-      }
-      const slot = enter(<usize>load<u32>(at, LANE_AT), load<u64>(at), load<u32>(at, LANE_VALUE))
-      if (slot > EQUATION_REFUTED) {
-        store<u32>(filledEnd, <u32>slot)
-        filledEnd += 4
-      } else if (slot == EQUATION_REFUTED) {
-        empty(filled, filledEnd)
-        return offsetFirst
-      }
-    }
+    const slot0 = enter(at0, bits0, value0)
+    if (slot0 == EQUATION_REFUTED) return takeBack(words, at, slots, taken)
+    store<u32>(slotAt, <u32>slot0)
+    if (lanes == 1) break
+    const slot1 = enter(at1, bits1, value1)
+    if (slot1 == EQUATION_REFUTED) return takeBack(words, at + 8, slots, taken)
+    store<u32>(slotAt, <u32>slot1, 4)
+    if (lanes == 2) break
+    const slot2 = enter(at2, bits2, value2)
+    if (slot2 == EQUATION_REFUTED) return takeBack(words, at + 16, slots, taken)
+    store<u32>(slotAt, <u32>slot2, 8)
   }
   return end
 }
