@@ -8,7 +8,7 @@
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -149,7 +149,14 @@ function compare(figures: readonly BulkFigure[], kind: string): string {
   const wall = two.entriesPerSecond / one.entriesPerSecond
   const path = ({ cpu }: BulkFigure): number => Math.max(cpu.main, cpu.busiest)
   const cpu = path(two) === 0 ? 0 : path(one) / path(two)
-  return `${kind}: two workers ${wall.toFixed(2)} times one; by the CPU time of the busiest thread ${cpu.toFixed(2)}`
+  // All threads share the processors: collectors, compilers, and those that write files, too.
+  const least = (figure: BulkFigure): number =>
+    Math.max(path(figure), (figure.cpu.main + figure.cpu.others) / availableParallelism())
+  const all = least(two) === 0 ? 0 : least(one) / least(two)
+  return (
+    `${kind}: two workers ${wall.toFixed(2)} times one; by the CPU time of the busiest thread ${cpu.toFixed(2)}, ` +
+    `of all threads on ${availableParallelism()} processors ${all.toFixed(2)}`
+  )
 }
 
 function printModel(num: number, budgetMib: number): void {
