@@ -20,6 +20,8 @@ import { type Effort, mix, operationsFor, type Row, race } from '../race.js'
 
 const ROWS = 10
 const ROW_BYTES = ROW_KEY + KEY_BYTES + VALUE_BYTES + 4
+/** What rows are copied into, as `row-reader.ts` does it. */
+const SLAB_BYTES = 32 * 1024
 const SEQNO_END = 2 ** 40
 const KEYS_MASK = 0xffff
 
@@ -91,16 +93,24 @@ function steps(source: RowSource, keyAt: (i: number) => Uint8Array) {
       digest = taste(digest, key, value)
     return digest
   }
-  const slab = Buffer.allocUnsafeSlow(ROWS * ROW_BYTES)
-  const memory = slab.buffer
+  let slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  let memory = slab.buffer
+  let top = 0
   const buffers = (): number => {
-    workspace.shared.copyTo(slab, 0, one.batchAddress, ROWS * ROW_BYTES)
+    if (top + ROWS * ROW_BYTES > SLAB_BYTES) {
+      slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+      memory = slab.buffer
+      top = 0
+    }
+    workspace.shared.copyTo(slab, top, one.batchAddress, ROWS * ROW_BYTES)
+    const end = top + ROWS * ROW_BYTES
     let digest = 0
-    for (let at = ROW_KEY; at < ROWS * ROW_BYTES; at += ROW_BYTES) {
+    for (let at = top + ROW_KEY; at < end; at += ROW_BYTES) {
       const key = new Piece(memory, at, KEY_BYTES)
       const pair = [key, new Piece(memory, at + KEY_BYTES, VALUE_BYTES)] as const
       digest = taste(digest, ...pair)
     }
+    top = end
     return digest
   }
   return { kernel, scan, rows, iterator, buffers }

@@ -115,6 +115,18 @@ export class RowReader {
     return new Piece(this.#memory, at + this.#shift, this.#word(row + ROW_VALUE_LENGTH))
   }
 
+  /** Both of them. */
+  entry(): [Buffer, Buffer] {
+    if (!this.#isCopied) this.#copyBatch()
+    const row = this.#row
+    const keyLength = this.#word(row + ROW_KEY_LENGTH)
+    const at = row + ROW_KEY + this.#shift
+    return [
+      new Piece(this.#memory, at, keyLength),
+      new Piece(this.#memory, at + keyLength, this.#word(row + ROW_VALUE_LENGTH)),
+    ]
+  }
+
   /** Bytes of the value, also where keys alone are read. */
   get valueLength(): number {
     return this.#word(this.#row + ROW_VALUE_LENGTH)

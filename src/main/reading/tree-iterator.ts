@@ -159,7 +159,7 @@ export class TreeIterator<T> implements IterableIterator<T>, Disposable {
 
   #read(rows: RowReader): T {
     const shape = this.#shape
-    if (shape === 'entries') return [rows.key(), rows.value()] as T
+    if (shape === 'entries') return rows.entry() as T
     if (shape === 'keys') return rows.key() as T
     if (shape === 'values') return rows.value() as T
     return this.#guard(rows) as T
