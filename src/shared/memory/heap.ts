@@ -93,6 +93,19 @@ export class Heap {
     return size
   }
 
+  /**
+   * Gives the end of a piece back that `bytes` bytes have no use for, where it is of a size that is cut from ranges before
+   * and after; its beginning stays as it is.
+   */
+  shrink(address: number, bytes: number): void {
+    const size = this.sizeOf(address)
+    const least = classSize(bytes)
+    if (least >= size || least <= CLASSED_BYTES_MAX || size >= POOLED_BYTES_MIN) return
+    this.#sizes.set(address, least)
+    this.#used -= size - least
+    this.#give({ start: address + least, end: address + size })
+  }
+
   /** Takes a piece back. */
   free(address: number): void {
     const size = this.sizeOf(address)

@@ -97,6 +97,18 @@ export class GrowingBuffer {
     this.#capacity = this.#heap.sizeOf(this.#address)
   }
 
+  /**
+   * Gives the buffer away as a piece of the heap, with room for its first `bytes` bytes, which stay. REQUIRES: room is
+   * reserved before it is used again.
+   */
+  release(bytes: number): number {
+    const address = this.#address
+    this.#heap.shrink(address, bytes)
+    this.#address = 0
+    this.#capacity = 0
+    return address
+  }
+
   #isFarTooLarge(bytes: number): boolean {
     return this.#capacity > SHRINKING_BYTES && bytes < this.#capacity / 8
   }

@@ -5,7 +5,7 @@
  * I1: a block's checksums are verified before anything of it is decoded, on every read.
  * I2: what a load returns stays valid until the next load by the same loader.
  */
-import type { VarveError } from '../base/errors.js'
+import { assert, type VarveError } from '../base/errors.js'
 import { BLOCK_BYTES_MAX } from '../base/limits.js'
 import type { Compression, CompressionDescriptor } from '../format/compression.js'
 import type { ReadableFile } from '../fs/file-system.js'
@@ -227,6 +227,17 @@ export class BlockLoader {
         this.#workspace.blockScratch,
       ),
     )
+  }
+
+  /**
+   * Gives the index that was loaded last away, as a piece of the workspace's heap: a large one is not copied once more.
+   * REQUIRES: nothing was loaded since.
+   */
+  takeIndex({ address, length }: LoadedBlock): number {
+    assert(address === this.#resident.address, 'the index lies where it was made')
+    const piece = this.#resident.release(length)
+    this.#resident.reserve(BUFFER_BYTES)
+    return piece
   }
 
   dispose(): void {

@@ -63,6 +63,9 @@ export interface TablePlacement {
   readonly counters?: number
 }
 
+/** Indexes from this size on are taken from the loader, as they are, instead of being copied. */
+const TAKEN_BYTES_MIN = 128 * 1024
+
 /** What of a table is made resident: one that is only walked front to back needs no filter, nor a search in its ranges. */
 export type ResidentParts = 'index and filter' | 'index only'
 
@@ -244,8 +247,16 @@ export class ResidentTable implements ViewTable {
       if (!VarveError.is(error) || error.kind !== 'corruption') throw error
       block = load('tli')
     }
-    this.#set(TABLE_INDEX, this.#keepLoaded(block))
+    this.#set(TABLE_INDEX, this.#keepIndex(loader, block))
     return block.length
+  }
+
+  /** A piece with the index that was loaded last: a large one as it lies there. */
+  #keepIndex(loader: BlockLoader, block: LoadedBlock): number {
+    if (block.length < TAKEN_BYTES_MIN) return this.#keepLoaded(block)
+    const address = loader.takeIndex(block)
+    this.#pieces.push(address)
+    return address
   }
 
   #loadFilter(loader: BlockLoader): number {
