@@ -114,6 +114,8 @@ export class FileSink {
   #handOver(): void {
     const next = this.#nextBuffer()
     if (next === undefined) {
+      // Where all buffers are being written, a turn is what it takes to notice that one is not any more.
+      this.#hasHandedOver = this.#bufferCount === BUFFER_COUNT
       this.flush()
       return
     }
