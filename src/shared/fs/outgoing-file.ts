@@ -22,7 +22,7 @@ export class OutgoingFile {
   /** Writes and syncs under way. None of them rejects: what they fail with is kept. */
   readonly #underWay = new Set<Promise<void>>()
   #writeCount = 0
-  #isSyncing = false
+  #syncCount = 0
   /** Bytes whose write has ended, and that no sync was begun for. */
   #unsynced = 0
   #failure: { readonly error: unknown } | undefined
@@ -73,11 +73,11 @@ export class OutgoingFile {
     const { syncLater } = this.#file
     const mode = this.#syncMode
     if (mode === 'none' || syncLater === undefined) return
-    if (this.#isSyncing || this.#unsynced < SYNC_BYTES_MIN || this.#failure !== undefined) return
-    this.#isSyncing = true
+    if (this.#unsynced < SYNC_BYTES_MIN || this.#failure !== undefined) return
+    this.#syncCount++
     this.#unsynced = 0
     this.#start(syncLater.call(this.#file, mode), () => {
-      this.#isSyncing = false
+      this.#syncCount--
       this.#syncStep()
     })
   }
@@ -112,7 +112,7 @@ export class OutgoingFile {
   }
 
   #syncStep(): void {
-    if (this.#unsynced >= SYNC_STEP_BYTES) this.syncSoon()
+    if (this.#syncCount === 0 && this.#unsynced >= SYNC_STEP_BYTES) this.syncSoon()
   }
 
   #start(work: Promise<void>, onEnd: () => void): void {

@@ -58,7 +58,7 @@ export class FileSink {
     return this.#written + this.#filled
   }
 
-  /** True once after each buffer that was handed over: a turn of the event loop lets ended writes be noticed. */
+  /** True once after each buffer that was full: a turn of the event loop lets ended writes and syncs be noticed. */
   takeHandOver(): boolean {
     const has = this.#hasHandedOver
     this.#hasHandedOver = false
@@ -113,6 +113,8 @@ export class FileSink {
   /** Has what the buffer holds written, off the thread where another buffer can be filled meanwhile. */
   #handOver(): void {
     const next = this.#nextBuffer()
+    // Also where none is free: writes that have ended would never be noticed, and all be done here from then on.
+    this.#hasHandedOver = this.#file?.canWriteLater === true
     if (next === undefined) {
       // Where all buffers are being written, a turn is what it takes to notice that one is not any more.
       this.#hasHandedOver = this.#bufferCount === BUFFER_COUNT
@@ -126,7 +128,6 @@ export class FileSink {
       this.#spares.push(full)
       return
     }
-    this.#hasHandedOver = true
     this.#file?.writeLater(bytes, () => this.#spares.push(full))
   }
 
