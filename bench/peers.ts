@@ -5,14 +5,22 @@
  *
  * A round takes one workload after the other, and each engine's turn in it, so that what slows the machine for a while slows
  * all of them. Each has the same cache, nothing is synced on a write, and what is read is held against what was written. An
- * engine that is not installed is left out. Writes go one by one into varve and RocksDB; the others get them in batches or
+ * engine that is not installed is left out. `--from=docs/benchmarks/peers.jsonl` measures nothing: it draws the tables and the
+ * page of an earlier run anew. Writes go one by one into varve and RocksDB; the others get them in batches or
  * transactions of a thousand, which favours them.
  *
  * - main: `--num` entries, every engine
  * - merge: flush and major compaction, of twice as many, varve and RocksDB
  * - steady: `--num-steady` entries until nothing is left to do, varve and RocksDB
  */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,10 +30,10 @@ import { contestant, ENGINES, NATIVE } from './macro/contestants.js'
 import { type Measurement, samplingCostNs } from './macro/meter.js'
 import { commandLine, toCount, toList } from './macro/options.js'
 import { detailLines, peerLines, verdictLines } from './macro/peer-tables.js'
-import { peersPage } from './macro/peers-page.js'
+import { type About, peersPage } from './macro/peers-page.js'
 import { Progress } from './macro/progress.js'
 import { align, machine } from './macro/report.js'
-import { judge, OWN } from './targets.js'
+import { judge, OWN, type Verdict } from './targets.js'
 
 export interface PeerOptions {
   readonly num: number
@@ -54,6 +62,9 @@ interface Part {
 }
 
 const READS_MAX = 200_000
+
+/** Every figure of every round, below the folder of the results. */
+const RAW_NAME = 'peers.jsonl'
 
 /** Reads come before what changes the same store. */
 const PARTS: readonly Part[] = [
@@ -153,6 +164,8 @@ export async function runPeers(options: PeerOptions, listener: Listener): Promis
 interface Command {
   readonly options: PeerOptions
   readonly out: string | undefined
+  /** The raw output of an earlier run, whose result is drawn anew. */
+  readonly from: string | undefined
   readonly isJson: boolean
 }
 
@@ -162,7 +175,7 @@ function parseOptions(args: readonly string[]): Command {
     args: [...args],
     options: {
       ...{ num: text, 'num-steady': text, rounds: text, 'cache-mb': text, seed: text },
-      ...{ engines: text, workloads: text, compression: text, out: text },
+      ...{ engines: text, workloads: text, compression: text, out: text, from: text },
       json: { type: 'boolean' },
     },
   })
@@ -181,32 +194,40 @@ function parseOptions(args: readonly string[]): Command {
       seed: toCount(values.seed, 1),
     },
     out: values.out,
+    from: values.from,
     isJson: values.json === true,
   }
 }
 
-async function main(): Promise<void> {
-  const args = process.argv.slice(2)
-  const { options, out, isJson } = parseOptions(args)
-  const about = {
+/** A run, or what an earlier one wrote down. */
+interface Outcome {
+  readonly about: About
+  readonly rows: readonly PeerRow[]
+}
+
+async function measure(
+  args: readonly string[],
+  { options, out }: Command,
+  progress: Progress,
+): Promise<Outcome> {
+  const about: About = {
     command: commandLine('bench:peers', args),
     machine: machine(),
     date: new Date().toISOString().slice(0, 10),
     samplingNs: samplingCostNs(),
     options,
   }
-  const progress = new Progress()
   const began = performance.now()
   const rows: PeerRow[] = []
   if (out !== undefined) {
     mkdirSync(out, { recursive: true })
-    writeFileSync(join(out, 'peers.jsonl'), `${JSON.stringify({ about })}\n`)
+    writeFileSync(join(out, RAW_NAME), `${JSON.stringify({ about })}\n`)
   }
   await runPeers(options, {
     add(row) {
       rows.push(row)
       // A run takes long: what was measured shall outlive whatever ends it.
-      if (out !== undefined) appendFileSync(join(out, 'peers.jsonl'), `${JSON.stringify(row)}\n`)
+      if (out !== undefined) appendFileSync(join(out, RAW_NAME), `${JSON.stringify(row)}\n`)
     },
     onStep(what) {
       const minutes = ((performance.now() - began) / 60_000).toFixed(1)
@@ -218,29 +239,51 @@ async function main(): Promise<void> {
       process.exitCode = 1
     },
   })
+  return { about, rows }
+}
+
+/** @throws where the file is not the raw output of this bench */
+function earlier(file: string): Outcome {
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean)
+  const [first, ...rest] = lines.map((line): unknown => JSON.parse(line))
+  const { about } = first as { about?: About }
+  if (about === undefined)
+    throw new TypeError(`${file} is not what --out writes: it begins otherwise`)
+  const rows = rest.filter((row) => (row as Partial<PeerRow>).engine !== undefined)
+  return { about, rows: rows as PeerRow[] }
+}
+
+function print({ about, rows }: Outcome, verdicts: readonly Verdict[]): void {
+  console.log(`${about.machine}\n${about.command}, ${about.date}`)
+  for (const table of [peerLines(rows), detailLines(rows), verdictLines(verdicts)])
+    console.log(`\n${align(table)}`)
+  const installed = new Set(rows.map(({ engine }) => engine))
+  const missing = ENGINES.filter((name) => !installed.has(name))
+  if (missing.length > 0)
+    console.log(
+      `\nnot installed or not asked for: ${missing.join(', ')}; npm install --prefix bench/peers brings the ` +
+        'packages, rocksdb-tools of the system the native db_bench',
+    )
+}
+
+async function main(): Promise<void> {
+  const args = process.argv.slice(2)
+  const command = parseOptions(args)
+  const { out, from, isJson } = command
+  const progress = new Progress()
+  const outcome = from === undefined ? await measure(args, command, progress) : earlier(from)
   progress.clear()
-  const roundsOf = (part: string, engine: string, workload: string) =>
-    rows.filter((row) => row.part === part && row.engine === engine && row.name === workload)
-  const verdicts = judge(roundsOf)
+  const { about, rows } = outcome
+  const verdicts = judge((part, engine, workload) =>
+    rows.filter((row) => row.part === part && row.engine === engine && row.name === workload),
+  )
   const lines = [{ about }, ...rows, ...verdicts.map((verdict) => ({ verdict }))]
     .map((line) => `${JSON.stringify(line)}\n`)
     .join('')
   if (isJson) process.stdout.write(lines)
-  else {
-    const minutes = ((performance.now() - began) / 60_000).toFixed(1)
-    console.log(`${about.machine}\n${about.command}, ${about.date}, ${minutes} minutes`)
-    for (const table of [peerLines(rows), detailLines(rows), verdictLines(verdicts)])
-      console.log(`\n${align(table)}`)
-    const installed = new Set(rows.map(({ engine }) => engine))
-    const missing = ENGINES.filter((name) => !installed.has(name))
-    if (missing.length > 0)
-      console.log(
-        `\nnot installed or not asked for: ${missing.join(', ')}; npm install --prefix bench/peers brings the ` +
-          'packages, rocksdb-tools of the system the native db_bench',
-      )
-  }
+  else print(outcome, verdicts)
   if (out === undefined) return
-  writeFileSync(join(out, 'peers.jsonl'), lines)
+  writeFileSync(join(out, RAW_NAME), lines)
   for (const [name, content] of await peersPage(about, rows, verdicts))
     writeFileSync(join(out, name), content)
 }
