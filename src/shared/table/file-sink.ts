@@ -113,11 +113,10 @@ export class FileSink {
   /** Has what the buffer holds written, off the thread where another buffer can be filled meanwhile. */
   #handOver(): void {
     const next = this.#nextBuffer()
-    // Also where none is free: writes that have ended would never be noticed, and all be done here from then on.
+    // Also where all buffers are being written: it takes a turn to notice that one is not any more. Without it, everything
+    // would be written here from then on.
     this.#hasHandedOver = this.#file?.canWriteLater === true
     if (next === undefined) {
-      // Where all buffers are being written, a turn is what it takes to notice that one is not any more.
-      this.#hasHandedOver = this.#bufferCount === BUFFER_COUNT
       this.flush()
       return
     }
