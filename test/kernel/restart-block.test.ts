@@ -63,7 +63,7 @@ function convertBlock(body: Uint8Array, capacity: number): Uint8Array | number {
   memory.bytes.set(body, source)
   memory.bytes.fill(random.u32() & 255, source + body.length, source + body.length + GUARD_BYTES)
   return guarded(capacity, () =>
-    kernel.resident_block_convert(source, body.length, target, capacity, scratch),
+    kernel.resident_block_convert(source, body.length, target, capacity),
   )
 }
 
@@ -74,7 +74,7 @@ function convertToRows(body: Uint8Array, capacity: number): Version[] | number {
   let count = 0
   const found = guarded(capacity, () => {
     count = kernel.block_rows_convert_at(
-      ...([source, body.length, target, capacity, scratch, ROWS_SEQNO] as const),
+      ...([source, body.length, target, capacity, ROWS_SEQNO] as const),
     )
     return count
   })

@@ -94,7 +94,7 @@ export function blocks(effort: Effort): Row[] {
   const bodyAt = place(workspace, body)
   add(
     ['data block to resident', body.length, 1],
-    () => kernel.resident_block_convert(bodyAt, body.length, target, ROOM, scratch),
+    () => kernel.resident_block_convert(bodyAt, body.length, target, ROOM),
     () => twinOfBody(body),
   )
   for (const [name, codec] of [

@@ -65,7 +65,6 @@ export interface BlockKernel {
     hasFooter: number,
     target: number,
     capacity: number,
-    scratch: number,
   ): number
 
   // assembly/restart-block.ts
@@ -74,16 +73,9 @@ export interface BlockKernel {
     length: number,
     target: number,
     capacity: number,
-    scratch: number,
     globalSeqno: number,
   ): number
-  resident_block_convert(
-    body: number,
-    length: number,
-    target: number,
-    capacity: number,
-    scratch: number,
-  ): number
+  resident_block_convert(body: number, length: number, target: number, capacity: number): number
   resident_index_convert(
     body: number,
     length: number,

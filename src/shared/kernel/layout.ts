@@ -149,7 +149,6 @@ export const BLOCK_INFO_BYTES = 16
 export const BLOCK_SCRATCH_BYTES = 128
 export const BLOCK_SCRATCH_DIGEST = 0
 export const BLOCK_SCRATCH_INFO = 32
-export const BLOCK_SCRATCH_KEY = 64
 
 // One source of a merge: a memtable, or a run of table blocks that the calling thread hands over one by one.
 export const SOURCE_HEAD = 0

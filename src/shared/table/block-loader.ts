@@ -18,7 +18,6 @@ import {
   BLOCK_INFO_PLAIN_LENGTH,
   BLOCK_NO_SPACE,
   BLOCK_SCRATCH_INFO,
-  BLOCK_SCRATCH_KEY,
   BLOCK_TYPE_DATA,
   BLOCK_TYPE_INDEX,
   CODEC_LZ4,
@@ -109,7 +108,6 @@ export class BlockLoader {
         source.hasKvFooter ? 1 : 0,
         target,
         capacity,
-        this.#workspace.blockScratch,
       ),
     )
   }
@@ -150,19 +148,13 @@ export class BlockLoader {
 
   /** Makes a resident block of the raw block at `raw`, on an 8-byte boundary, which came from this place. */
   convertRaw(source: BlockSource, offset: number, raw: number): LoadedBlock {
-    const { shared, blockScratch } = this.#workspace
+    const { shared } = this.#workspace
     const length = shared.getU32(raw + RAW_LENGTH)
     const place = this.#place(source, offset, length, 'data')
     return this.#convert(
       place,
       (target, capacity) =>
-        shared.kernel.resident_block_convert(
-          raw + RAW_BODY,
-          length,
-          target,
-          capacity,
-          blockScratch + BLOCK_SCRATCH_KEY,
-        ),
+        shared.kernel.resident_block_convert(raw + RAW_BODY, length, target, capacity),
       length,
     )
   }
@@ -224,7 +216,6 @@ export class BlockLoader {
         plain.length,
         target,
         capacity,
-        this.#workspace.blockScratch,
       ),
     )
   }

@@ -21,7 +21,6 @@ import {
   BLOCK_NO_SPACE,
   BLOCK_SCRATCH_DIGEST,
   BLOCK_SCRATCH_INFO,
-  BLOCK_SCRATCH_KEY,
   BLOCK_TYPE_DATA,
   BLOCK_WRITER_OUT,
   CODEC_LZ4,
@@ -103,6 +102,36 @@ export function block_decode(info: usize, codec: i32, plain: usize, plainCapacit
   return length == plainLength ? <i32>plain : BLOCK_ERROR_DECOMPRESS
 }
 
+// @ts-ignore: decorator
+/** Verifies a data block and undoes its compression: what {@link block_decode} returns, or why the block is not sound. */
+@inline
+function data_plaintext(
+  frame: usize,
+  frameBytes: i32,
+  codec: i32,
+  plain: usize,
+  plainCapacity: i32,
+  scratch: usize,
+): i32 {
+  const info = scratch + BLOCK_SCRATCH_INFO
+  const verified = block_verify(frame, frameBytes, BLOCK_TYPE_DATA, info, scratch)
+  return verified < 0 ? verified : block_decode(info, codec, plain, plainCapacity)
+}
+
+// @ts-ignore: decorator
+/** Of the plaintext that {@link data_plaintext} gave. */
+@inline
+function plain_length(scratch: usize): i32 {
+  return load<i32>(scratch + BLOCK_SCRATCH_INFO, BLOCK_INFO_PLAIN_LENGTH)
+}
+
+// @ts-ignore: decorator
+/** The length of the body of a data block's plaintext, or a negative error. */
+@inline
+function body_length(plain: usize, plainLength: i32, hasFooter: i32): i32 {
+  return hasFooter != 0 ? kv_footer_strip(plain, plainLength) : plainLength
+}
+
 /**
  * Everything between a data block's frame and its resident form in one call, for the codecs that kernels know:
  * verify, decompress, strip the footer, convert into `target`. Returns the resident size, BLOCK_NO_SPACE, or an error.
@@ -118,19 +147,9 @@ export function data_block_load(
   capacity: i32,
   scratch: usize,
 ): i32 {
-  const info = scratch + BLOCK_SCRATCH_INFO
-  const verified = block_verify(frame, frameBytes, BLOCK_TYPE_DATA, info, scratch)
-  if (verified < 0) return verified
-  const body = block_decode(info, codec, plain, plainCapacity)
+  const body = data_plaintext(frame, frameBytes, codec, plain, plainCapacity, scratch)
   if (body < 0) return body
-  return data_body_convert(
-    <usize>body,
-    <i32>load<u32>(info, BLOCK_INFO_PLAIN_LENGTH),
-    hasFooter,
-    target,
-    capacity,
-    scratch,
-  )
+  return data_body_convert(<usize>body, plain_length(scratch), hasFooter, target, capacity)
 }
 
 /** As {@link data_block_load}, into rows of a source: their count. They refer to the frame, or to `plain`. */
@@ -146,17 +165,11 @@ export function data_block_rows(
   scratch: usize,
   globalSeqno: u64,
 ): i32 {
-  const info = scratch + BLOCK_SCRATCH_INFO
-  const verified = block_verify(frame, frameBytes, BLOCK_TYPE_DATA, info, scratch)
-  if (verified < 0) return verified
-  const body = block_decode(info, codec, plain, plainCapacity)
+  const body = data_plaintext(frame, frameBytes, codec, plain, plainCapacity, scratch)
   if (body < 0) return body
-  let length = <i32>load<u32>(info, BLOCK_INFO_PLAIN_LENGTH)
-  if (hasFooter != 0) {
-    length = kv_footer_strip(<usize>body, length)
-    if (length < 0) return length
-  }
-  return block_rows_convert(<usize>body, length, target, capacity, scratch + BLOCK_SCRATCH_KEY, globalSeqno)
+  const length = body_length(<usize>body, plain_length(scratch), hasFooter)
+  if (length < 0) return length
+  return block_rows_convert(<usize>body, length, target, capacity, globalSeqno)
 }
 
 /** The last steps of {@link data_block_load}, for a plaintext that the calling thread decoded itself. */
@@ -166,14 +179,9 @@ export function data_body_convert(
   hasFooter: i32,
   target: usize,
   capacity: i32,
-  scratch: usize,
 ): i32 {
-  let length = plainLength
-  if (hasFooter != 0) {
-    length = kv_footer_strip(plain, length)
-    if (length < 0) return length
-  }
-  return resident_block_convert(plain, length, target, capacity, scratch + BLOCK_SCRATCH_KEY)
+  const length = body_length(plain, plainLength, hasFooter)
+  return length < 0 ? length : resident_block_convert(plain, length, target, capacity)
 }
 
 /**
@@ -189,20 +197,14 @@ export function data_block_open(
   plainCapacity: i32,
   scratch: usize,
 ): i32 {
-  const info = scratch + BLOCK_SCRATCH_INFO
-  const verified = block_verify(frame, frameBytes, BLOCK_TYPE_DATA, info, scratch)
-  if (verified < 0) return verified
   // In the frame, the block's own header makes room.
-  const body = block_decode(info, codec, plain + RAW_BODY, plainCapacity - RAW_BODY)
+  const body = data_plaintext(frame, frameBytes, codec, plain + RAW_BODY, plainCapacity - RAW_BODY, scratch)
   if (body < 0) return body
-  let length = <i32>load<u32>(info, BLOCK_INFO_PLAIN_LENGTH)
-  if (hasFooter != 0) {
-    length = kv_footer_strip(<usize>body, length)
-    if (length < 0) return length
-  }
+  const length = body_length(<usize>body, plain_length(scratch), hasFooter)
+  if (length < 0) return length
   const size = raw_block_make(<usize>body, length)
   if (size < 0) return size
-  store<u32>(info, <u32>size, BLOCK_INFO_PLAIN_LENGTH)
+  store<u32>(scratch + BLOCK_SCRATCH_INFO, <u32>size, BLOCK_INFO_PLAIN_LENGTH)
   return body - RAW_BODY
 }
 

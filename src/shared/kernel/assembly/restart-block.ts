@@ -200,7 +200,6 @@ function convert_data(
   length: i32,
   target: usize,
   capacity: i32,
-  scratch: usize,
   asRows: bool,
   globalSeqno: u64,
 ): i32 {
@@ -327,33 +326,25 @@ function convert_data(
 }
 
 /**
- * Converts a data block body into a resident block at `target`. `scratch` takes 16 bytes. Returns the resident
- * block's size, BLOCK_NO_SPACE, or an error.
+ * Converts a data block body into a resident block at `target`. Returns the resident block's size, BLOCK_NO_SPACE,
+ * or an error.
  */
-export function resident_block_convert(
-  body: usize,
-  length: i32,
-  target: usize,
-  capacity: i32,
-  scratch: usize,
-): i32 {
-  return convert_data(body, length, target, capacity, scratch, false, 0)
+export function resident_block_convert(body: usize, length: i32, target: usize, capacity: i32): i32 {
+  return convert_data(body, length, target, capacity, false, 0)
 }
 
 /**
  * Decodes a data block body into rows of a source at `target`, which refer to the body: it stays where it is as long as
- * they are used. `scratch` takes 16 bytes. Returns the count of rows, BLOCK_NO_SPACE, or the error that
- * {@link resident_block_convert} finds.
+ * they are used. Returns the count of rows, BLOCK_NO_SPACE, or the error that {@link resident_block_convert} finds.
  */
 export function block_rows_convert(
   body: usize,
   length: i32,
   target: usize,
   capacity: i32,
-  scratch: usize,
   globalSeqno: u64,
 ): i32 {
-  return convert_data(body, length, target, capacity, scratch, true, globalSeqno)
+  return convert_data(body, length, target, capacity, true, globalSeqno)
 }
 
 /** As {@link block_rows_convert}, for callers outside: a seqno is a safe integer. */
@@ -362,10 +353,9 @@ export function block_rows_convert_at(
   length: i32,
   target: usize,
   capacity: i32,
-  scratch: usize,
   globalSeqno: f64,
 ): i32 {
-  return block_rows_convert(body, length, target, capacity, scratch, <u64>globalSeqno)
+  return block_rows_convert(body, length, target, capacity, <u64>globalSeqno)
 }
 
 /** Fills the heads of a resident block's slots, now that its first and last keys give the common prefix. */
