@@ -3,9 +3,8 @@
  *
  * It changes nothing but how long a read takes: where the addon was not built, `fs.readSync` does the same.
  */
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
+import { loadAddon } from '../base/addon.js'
 
 /** Reads at `offset` into `length` bytes of `bytes` from `at` on, as far as the file goes; the bytes read. */
 export type DescriptorRead = (
@@ -21,24 +20,13 @@ interface ReadAddon {
   readonly read: DescriptorRead
 }
 
-const ADDON_PATH = fileURLToPath(
-  new URL(
-    `../../../../native/build/${process.platform}-${process.arch}/read.node`,
-    import.meta.url,
-  ),
-)
-
 /**
  * The way through the addon, which throws errors with a `code`, as `fs.readSync` does; undefined where it was not built for
  * this machine.
  */
 export function addonRead(): DescriptorRead | undefined {
-  let addon: ReadAddon
-  try {
-    addon = createRequire(import.meta.url)(ADDON_PATH) as ReadAddon
-  } catch {
-    return undefined
-  }
+  const addon = loadAddon<ReadAddon>('read')
+  if (addon === undefined) return undefined
   const { read } = addon
   return (descriptor, bytes, at, length, offset) => {
     const count = read(descriptor, bytes, at, length, offset)

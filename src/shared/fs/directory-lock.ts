@@ -9,9 +9,8 @@
  * I2: an existing LOCK file means nothing; only a held lock does.
  */
 import { spawnSync } from 'node:child_process'
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
+import { loadAddon } from '../base/addon.js'
 import { VarveError } from '../base/errors.js'
 
 /** One way to lock a descriptor. */
@@ -38,21 +37,10 @@ const CONTENDED_EXIT = 1
 /** The command answers at once; a machine that takes this long has other troubles. */
 const COMMAND_TIMEOUT_MS = 10_000
 
-const ADDON_PATH = fileURLToPath(
-  new URL(
-    `../../../../native/build/${process.platform}-${process.arch}/flock.node`,
-    import.meta.url,
-  ),
-)
-
 /** The way through the native addon; undefined where it was not built for this machine. */
 export function addonLock(): DescriptorLock | undefined {
-  let addon: FlockAddon
-  try {
-    addon = createRequire(import.meta.url)(ADDON_PATH) as FlockAddon
-  } catch {
-    return undefined
-  }
+  const addon = loadAddon<FlockAddon>('flock')
+  if (addon === undefined) return undefined
   return {
     name: 'addon',
     tryLock(descriptor) {

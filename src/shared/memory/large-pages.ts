@@ -5,28 +5,14 @@
  *
  * It is advice: where the addon was not built, or the system does not take it, everything works as before.
  */
-import { createRequire } from 'node:module'
-import { fileURLToPath } from 'node:url'
+import { loadAddon } from '../base/addon.js'
 
 /** The addon's one function; 0, or the errno. */
 interface PagesAddon {
   advise(bytes: Buffer): number
 }
 
-const ADDON_PATH = fileURLToPath(
-  new URL(
-    `../../../../native/build/${process.platform}-${process.arch}/pages.node`,
-    import.meta.url,
-  ),
-)
-
 /** Advises the system; true where it takes the advice. */
 export function useLargePages(memory: Buffer): boolean {
-  try {
-    const addon = createRequire(import.meta.url)(ADDON_PATH) as PagesAddon
-    return addon.advise(memory) === 0
-  } catch {
-    // Not built for this machine.
-    return false
-  }
+  return loadAddon<PagesAddon>('pages')?.advise(memory) === 0
 }
